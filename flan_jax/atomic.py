@@ -1,0 +1,32 @@
+"""Files appear whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+  """Writes `content` to `path`, making its folder: a reader, or a kill at any moment, sees the old file or the new one.
+
+  Raises:
+    OSError: if the folder cannot be made or written; nothing is left behind then.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  # In the same folder, since os.replace is atomic only within a file system.
+  handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+  try:
+    with os.fdopen(handle, "wb") as file:
+      file.write(content)
+      file.flush()
+      os.fsync(file.fileno())
+      os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's files are readable by their owner only
+    os.replace(temporary, path)
+  except BaseException:
+    os.unlink(temporary)
+    raise
+
+
+def _umask() -> int:
+  current = os.umask(0)
+  os.umask(current)
+  return current
