@@ -1,0 +1,41 @@
+"""The formats of a prompt: with or without solved examples, answer alone or rationale first."""
+
+import dataclasses
+
+from flan_jax import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+  """How a prompt is built.
+
+  Attributes:
+    few_shot: whether exemplars stand before the query.
+    rationale: whether the target reasons before it answers.
+  """
+
+  name: str
+  few_shot: bool
+  rationale: bool
+
+
+FORMATS = {
+  form.name: form
+  for form in (
+    Format("zero_shot", few_shot=False, rationale=False),
+    Format("few_shot", few_shot=True, rationale=False),
+    Format("cot", few_shot=False, rationale=True),
+    Format("few_shot_cot", few_shot=True, rationale=True),
+  )
+}
+
+# What a task that is trained on alone gets, and a mixture that says nothing: (format, weight) and (fewest, most) shots.
+DEFAULT_FORMATS: tuple[tuple[str, int], ...] = tuple((name, 1) for name in FORMATS)
+DEFAULT_SHOTS = (2, 5)
+
+
+def get_format(name: str) -> Format:
+  """The format of a name. Raises UsageError naming the nearest."""
+  if name not in FORMATS:
+    raise errors.unknown_name("format", name, FORMATS, ", ".join(FORMATS))
+  return FORMATS[name]

@@ -1,0 +1,254 @@
+"""From an example to a prompt and its target; the same function for the store, for evaluation and for inspection.
+
+Whatever is chosen (format, wording, exemplars, options, closer) is a hash of (seed, task, example id, variant): an
+example renders the same on every machine, alone or among millions.
+"""
+
+import dataclasses
+import functools
+import pathlib
+import string
+from collections.abc import Sequence
+
+import jinja2
+import numpy as np
+
+from flan_jax import draws, errors
+from flan_jax.data import formats as formats_
+from flan_jax.data import sources, specs, splits, templates
+
+# Part of a store's key: raise it when the code below renders anything differently.
+RENDERER_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rendered:
+  """A prompt, its target and what made them.
+
+  Attributes:
+    inputs: the whole prompt.
+    targets: what the model learns to say: the answer, or rationale and closer.
+    wording: id of the wording, 'type/format/number'.
+    shots: exemplars in the prompt (0 for zero-shot formats).
+    exemplar_ids: their example ids, in the prompt's order.
+    answer: the answer alone; always the option's text where there are options.
+    choices: the answer options, shown or not; empty where the task has none.
+    options_shown: whether the prompt lists them.
+  """
+
+  inputs: str
+  targets: str
+  task: str
+  example_id: str
+  wording: str
+  format: str
+  variant: int
+  shots: int
+  exemplar_ids: tuple[str, ...]
+  answer: str
+  choices: tuple[str, ...]
+  options_shown: bool
+
+
+class Renderer:
+  """Renders the examples of one task.
+
+  Attributes:
+    spec, type: the task and its type.
+    source: its examples; `splits` tells which of them are for training.
+    formats: names of the formats that it draws from (those asked for that the type has wordings for).
+  """
+
+  def __init__(
+    self,
+    task: str | specs.TaskSpec,
+    data_dir: str | pathlib.Path | None = None,
+    seed: int = 0,
+    formats: Sequence[tuple[str, int]] = formats_.DEFAULT_FORMATS,
+    shots: tuple[int, int] = formats_.DEFAULT_SHOTS,
+  ):
+    """Compiles the wordings of the task's type and opens its source.
+
+    Args:
+      task: name or spec.
+      data_dir: the user's data folder; None for generated tasks.
+      seed: the render seed; another one means other draws for every example.
+      formats: (name, weight); those that the type has no wordings for are passed over.
+      shots: (fewest, most) exemplars of a few-shot prompt.
+
+    Raises:
+      UsageError: an unknown task or format, or none of the formats is the type's.
+      MissingDataError: the task's file is not there.
+    """
+    self.spec = specs.get_task(task) if isinstance(task, str) else task
+    self.type = specs.get_type(self.spec.type)
+    self.source = sources.open_source(self.spec, data_dir)
+    self._seed = seed
+    self._shots = shots
+    self._target = templates.compiled(self.type.target)
+    self._closers = [templates.compiled(text) for text in specs.closers()]
+    self._prompts = _compiled_prompts(self.type)
+    drawn_from = [(formats_.get_format(name), weight) for name, weight in formats if weight > 0]
+    drawn_from = [(form, weight) for form, weight in drawn_from if form.name in self._prompts]
+    if not drawn_from:
+      self._refuse([name for name, _ in formats])
+    self.formats = tuple(form.name for form, _ in drawn_from)
+    self._ballot = [form for form, weight in drawn_from for _ in range(weight)]
+    self._plain_ballot = [form for form in self._ballot if not form.rationale]
+
+  @functools.cached_property
+  def splits(self) -> splits.Splits:
+    """Which examples are for training and which are held out."""
+    return splits.split(self.source)
+
+  def render(
+    self, example: sources.Example, variant: int = 0, *, format: str | None = None, shots: int | None = None
+  ) -> Rendered:
+    """The prompt and target of an example.
+
+    Args:
+      example: of this task; a training or a held-out one.
+      variant: another number, another set of draws.
+      format: this format instead of a drawn one.
+      shots: so many exemplars instead of a drawn number; fewer shots are the first of more shots, all else being equal.
+        The prompt has fewer where the task has not so many different training examples.
+
+    Raises:
+      UsageError: the type has no wordings for `format`, or the example has no rationale for it.
+      FlanJaxError: a template does not fit the example's fields.
+    """
+    key = (self._seed, self.spec.name, example.id, variant)
+    form = self._format(example, key, format)
+    try:
+      return self._render(example, variant, form, shots, key)
+    except jinja2.TemplateError as error:
+      raise errors.FlanJaxError(
+        f"task {self.spec.name}, example {example.id}: a wording of type {self.type.name} does not fit it: {error}"
+      ) from None
+
+  def _render(
+    self, example: sources.Example, variant: int, form: formats_.Format, shots: int | None, key: tuple
+  ) -> Rendered:
+    fields = example.fields
+    prompts = self._prompts[form.name]
+    prompt = prompts[draws.draw(len(prompts), *key, "wording")]
+    closer = self._closers[draws.draw(len(self._closers), *key, "closer")] if form.rationale else None
+    choices = tuple(fields.get("choices", ()))
+    style = self._option_style(choices, key)
+    exemplars = self._exemplars(example, form, shots, key) if form.few_shot else []
+    parts = [head] if (head := prompt.head(fields).rstrip()) else []
+    parts += [self._solved(prompt.turn, exemplar.fields, style, closer) for exemplar in exemplars]
+    parts.append(prompt.turn.render(fields, _block(style, choices)))
+    answer = self._target(fields).strip()
+    return Rendered(
+      inputs=prompt.join.join(parts).strip(),
+      targets=_reasoned(fields["rationale"], closer, answer) if closer else answer,
+      task=self.spec.name,
+      example_id=example.id,
+      wording=prompt.id,
+      format=form.name,
+      variant=variant,
+      shots=len(exemplars),
+      exemplar_ids=tuple(exemplar.id for exemplar in exemplars),
+      answer=answer,
+      choices=choices,
+      options_shown=style is not None or (bool(choices) and self.spec.show_options == "in_question"),
+    )
+
+  def _format(self, example: sources.Example, key: tuple, asked: str | None) -> formats_.Format:
+    if asked is not None:
+      form = formats_.get_format(asked)
+      if asked not in self._prompts:
+        self._refuse([asked])
+    else:
+      ballot = self._ballot if "rationale" in example.fields else self._plain_ballot
+      form = ballot[draws.draw(len(ballot), *key, "format")] if ballot else self._ballot[0]
+    if form.rationale and "rationale" not in example.fields:
+      raise errors.UsageError(f"task {self.spec.name}, example {example.id}: no rationale for the format {form.name}")
+    return form
+
+  def _refuse(self, asked: list[str]) -> None:
+    raise errors.UsageError(
+      f"task {self.spec.name}: its type {self.type.name} has no wordings for {', '.join(asked)}; "
+      f"it has them for {', '.join(self._prompts)}"
+    )
+
+  def _option_style(self, choices: tuple[str, ...], key: tuple) -> specs.OptionStyle | None:
+    """How this prompt lists options; None where it does not."""
+    shown = self.spec.show_options
+    if not choices or shown == "in_question" or (shown == "drawn" and draws.draw(2, *key, "options") == 0):
+      return None
+    styles = [style for style in specs.option_styles() if style.fits(choices)]
+    return styles[draws.draw(len(styles), *key, "option_style")]
+
+  def _exemplars(
+    self, example: sources.Example, form: formats_.Format, shots: int | None, key: tuple
+  ) -> list[sources.Example]:
+    """Different training examples, never the query; by content, so that copies under other ids count as the same.
+
+    Candidate i is a draw of its own, so that the exemplars of k shots are the first k of those of more shots.
+    """
+    fewest, most = self._shots
+    wanted = fewest + draws.draw(most - fewest + 1, *key, "shots") if shots is None else shots
+    train, contents = self.splits.train, self.splits.contents
+    if len(train) == 0 or wanted <= 0:
+      return []
+    taken = {np.uint64(splits.content(example.fields))}
+    found = []
+    # A task with as few training examples as shots needs n (ln n + c) draws to meet them all; 64 + 16 k is plenty.
+    for i in range(64 + 16 * wanted):
+      index = train[draws.draw(len(train), *key, "exemplar", i)]
+      if contents[index] in taken:
+        continue
+      taken.add(contents[index])
+      candidate = self.source[index]
+      if form.rationale and "rationale" not in candidate.fields:
+        continue
+      found.append(candidate)
+      if len(found) == wanted:
+        break
+    return found
+
+  def _solved(
+    self, turn: templates.Turn, fields: sources.Fields, style: specs.OptionStyle | None, closer: templates.Render | None
+  ) -> str:
+    """An exemplar: the turn with its answer, in the query's option style and with its closer."""
+    question = turn.render(fields, _block(style, tuple(fields.get("choices", ()))))
+    answer = self._target(fields).strip()
+    target = _reasoned(fields["rationale"], closer, answer) if closer else answer
+    return f"{question}{'' if question[-1:] in _SPACE else ' '}{target}"
+
+
+def shaping_content(spec: specs.TaskSpec) -> dict[str, object]:
+  """All that decides, besides records and seed, what a task's examples render to; plain JSON values, for a store's key."""
+  kind = specs.get_type(spec.type)
+  described = ("licence", "citation", "origin", "cluster", "category", "language", "metrics", "cap")
+  return {
+    "renderer": RENDERER_VERSION,
+    "task": {key: value for key, value in dataclasses.asdict(spec).items() if key not in described},
+    "type": dataclasses.asdict(kind),
+    "closers": list(specs.closers()),
+    "option_styles": [dataclasses.asdict(style) for style in specs.option_styles()],
+  }
+
+
+_SPACE = frozenset(string.whitespace)
+
+
+def _compiled_prompts(kind: specs.TaskType) -> dict[str, list[templates.Prompt]]:
+  names = kind.fields + kind.optional
+  where = f"type {kind.name}"
+  return {
+    form: [templates.compile_wording(wording, names, where) for wording in wordings]
+    for form, wordings in kind.wordings.items()
+  }
+
+
+def _block(style: specs.OptionStyle | None, choices: tuple[str, ...]) -> str:
+  return style.block(choices) if style and choices else ""
+
+
+def _reasoned(rationale: str, closer: templates.Render, answer: str) -> str:
+  """Rationale, then the closer: on a line of its own where the rationale does not end like a sentence."""
+  separator = " " if rationale.endswith((".", "!", "?", "。")) else "\n"
+  return f"{rationale}{separator}{closer({'answer': answer})}"

@@ -1,0 +1,55 @@
+"""Which examples no training run sees: decided by content, so that two copies of an example never stand on both sides."""
+
+import dataclasses
+import weakref
+
+import numpy as np
+
+from flan_jax import draws
+from flan_jax.data import sources
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+  """Indices into a source, ascending, and what tells its examples apart.
+
+  Attributes:
+    train: int32, what a store holds and exemplars are taken from.
+    held_out: int32, what evaluation asks.
+    contents: uint64 [len(source)], `content` of every example.
+  """
+
+  train: np.ndarray
+  held_out: np.ndarray
+  contents: np.ndarray
+
+
+def split(source: sources.Source) -> Splits:
+  """The splits of a source, computed once for each open source: one pass over its examples."""
+  if source not in _SPLITS:
+    _SPLITS[source] = _split(source)
+  return _SPLITS[source]
+
+
+def content(fields: sources.Fields) -> int:
+  """A 64-bit hash of all fields of an example: equal for duplicates, whatever their ids."""
+  parts = []
+  for name in sorted(fields):
+    value = fields[name]
+    parts += (name, value) if isinstance(value, str) else (name, len(value), *value)
+  return draws.hash64(*parts)
+
+
+_SPLITS: weakref.WeakKeyDictionary[sources.Source, Splits] = weakref.WeakKeyDictionary()
+
+
+def _split(source: sources.Source) -> Splits:
+  contents = [content(source[i].fields) for i in range(len(source))]
+  # In hundredths of a percent: 5% of the 10,000 equally likely draws.
+  threshold = round(source.spec.held_out_percent * 100)
+  held_out = np.fromiter((draws.draw(10_000, "held_out", c) < threshold for c in contents), bool, len(contents))
+  return Splits(
+    train=np.flatnonzero(~held_out).astype(np.int32),
+    held_out=np.flatnonzero(held_out).astype(np.int32),
+    contents=np.array(contents, np.uint64),
+  )

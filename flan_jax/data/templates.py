@@ -1,0 +1,118 @@
+"""Jinja templates, sandboxed and compiled once; and where in a prompt the list of answer options goes."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Mapping
+
+import jinja2
+import jinja2.meta
+import jinja2.sandbox
+
+from flan_jax import errors
+from flan_jax.data import specs
+
+Render = Callable[[Mapping[str, str | list[str]]], str]
+
+
+@functools.cache
+def compiled(text: str) -> Render:
+  """The function of the fields that a template is; outer whitespace of what it gives is kept.
+
+  An undefined field raises jinja2.UndefinedError when rendering. Templates come from files that users exchange, so they
+  run in Jinja's immutable sandbox.
+
+  Raises:
+    FlanJaxError: the text is not a Jinja template.
+  """
+  if "{" not in text:
+    return lambda fields: text
+  try:
+    return _ENVIRONMENT.from_string(text).render
+  except jinja2.TemplateSyntaxError as error:
+    raise errors.FlanJaxError(f"not a template ({error.message}): {text!r}") from None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Turn:
+  """A compiled wording of one question, parted where a list of options goes.
+
+  The list stands after the question: at the very end, or, when the wording's last line is a cue such as 'Answer:' (no
+  field in it, a colon at its end), before that line.
+
+      What is 2 + 3?        What is 2 + 3?
+      Answer:               Options:
+                            - 4
+                            - 5
+                            Answer:
+  """
+
+  body: Render
+  cue: str
+
+  def render(self, fields: Mapping[str, str | list[str]], block: str = "") -> str:
+    """The question with the options' block, if there is one, and the cue."""
+    if not block:
+      return self.body(fields) + self.cue
+    return f"{self.body(fields).rstrip()}\n{block}{self.cue}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prompt:
+  """A compiled wording: the head (fields of the query), the turns, and what stands between them."""
+
+  id: str
+  head: Render
+  turn: Turn
+  join: str
+
+
+def compile_wording(wording: specs.Wording, fields: Iterable[str], where: str) -> Prompt:
+  """The compiled wording.
+
+  Args:
+    wording: what to compile.
+    fields: the names that its templates may use.
+    where: how an error names the place, e.g. 'type nli'.
+
+  Raises:
+    FlanJaxError: it is not a template, or it uses a field that its type does not have.
+  """
+  allowed = set(fields)
+  for text in (wording.head, wording.turn):
+    unknown = variables(text) - allowed
+    if unknown:
+      raise errors.FlanJaxError(
+        f"{where}: wording {wording.id} uses {', '.join(sorted(unknown))}, but the fields are {', '.join(sorted(allowed))}"
+      )
+  body, cue = _parted(wording.turn)
+  return Prompt(wording.id, compiled(wording.head), Turn(compiled(body), cue), wording.join)
+
+
+def variables(text: str) -> set[str]:
+  """The names that a template reads."""
+  if "{" not in text:
+    return set()
+  try:
+    return jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+  except jinja2.TemplateSyntaxError as error:
+    raise errors.FlanJaxError(f"not a template ({error.message}): {text!r}") from None
+
+
+_ENVIRONMENT = jinja2.sandbox.ImmutableSandboxedEnvironment(
+  undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True
+)
+
+
+def _parted(turn: str) -> tuple[str, str]:
+  """(the question, the cue with the line breaks before it); the cue is '' where the last line is none.
+
+  >>> _parted("{{ question }}\\nAnswer:")
+  ('{{ question }}', '\\nAnswer:')
+  >>> _parted("{{ question }}\\nAnswer briefly.")
+  ('{{ question }}\\nAnswer briefly.', '')
+  """
+  question, _, last = turn.rstrip().rpartition("\n")
+  if not question.strip() or "}" in last or not last.rstrip().endswith((":", "：")):
+    return turn, ""
+  question = question.rstrip()
+  return question, turn[len(question) :]
