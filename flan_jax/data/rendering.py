@@ -220,7 +220,7 @@ class Renderer:
 
 
 def shaping_content(spec: specs.TaskSpec) -> dict[str, object]:
-  """All that decides, besides records and seed, what a task's examples render to; plain JSON values, for a store's key."""
+  """What decides, besides records and seed, how a task's examples render; plain JSON values, for a store's key."""
   kind = specs.get_type(spec.type)
   described = ("licence", "citation", "origin", "cluster", "category", "language", "metrics", "cap")
   return {

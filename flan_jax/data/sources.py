@@ -2,10 +2,11 @@
 
 A reader turns the spec's `reader` entry into rows; the table at the end of this file names them all:
 
-    {tsv: FILE, columns: [...]}              a line a record; `escaped_newlines: true` reads a written \\n as a line break,
-                                             `header: true` takes the columns from the first line
-    {jsonl: FILE}                            a JSON object a line
-    {generator: demo.lists, examples: 2000, params: {...}}    procedural: flan_jax.collections.demo.generators.lists
+    {tsv: FILE, columns: [...]}     a line a record; `escaped_newlines: true` reads a written \\n as a line break,
+                                    `header: true` takes the columns from the first line
+    {jsonl: FILE}                   a JSON object a line
+    {generator: demo.lists, examples: 2000, params: {...}}
+                                    procedural: generate() of flan_jax.collections.demo.generators.lists
 
 `options_within: FIELD` (any reader) takes the list of options off the end of that field: see `embedded_options`.
 """

@@ -1,4 +1,4 @@
-"""Which examples no training run sees: decided by content, so that two copies of an example never stand on both sides."""
+"""Which examples no training run sees: decided by content, so that copies of an example all stand on one side."""
 
 import dataclasses
 import weakref

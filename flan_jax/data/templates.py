@@ -82,7 +82,7 @@ def compile_wording(wording: specs.Wording, fields: Iterable[str], where: str) -
     unknown = variables(text) - allowed
     if unknown:
       raise errors.FlanJaxError(
-        f"{where}: wording {wording.id} uses {', '.join(sorted(unknown))}, but the fields are {', '.join(sorted(allowed))}"
+        f"{where}: wording {wording.id} uses {', '.join(sorted(unknown))}; the fields are {', '.join(sorted(allowed))}"
       )
   body, cue = _parted(wording.turn)
   return Prompt(wording.id, compiled(wording.head), Turn(compiled(body), cue), wording.join)

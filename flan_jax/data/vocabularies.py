@@ -1,0 +1,110 @@
+"""SentencePiece vocabularies as T5 uses them (sentinel ids at the end), without TensorFlow."""
+
+import functools
+import hashlib
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
+
+import flan_jax.collections
+from flan_jax import errors
+
+EXTRA_IDS = 100  # T5's sentinels; 32,000 pieces + 100 = 32,100 ids in a model of 32,128 rows
+T5_FILE = "t5_vocab/spiece.model"
+T5_ORIGIN = "the public T5 vocabulary, gs://t5-data/vocabs/cc_all.32000/sentencepiece.model"
+DEMO_PATH = pathlib.Path(flan_jax.collections.__file__).parent / "demo" / "spiece.model"
+
+
+class Vocabulary:
+  """Texts to token ids and back; the ids of `seqio.SentencePieceVocabulary(path, extra_ids)`.
+
+  Attributes:
+    path: the SentencePiece model file.
+    extra_ids: how many sentinels follow its pieces: `<extra_id_0>` has the highest id.
+    size: number of ids, sentinels included.
+    sha256: hexadecimal, of the file's bytes.
+    pad_id, eos_id: 0 and 1.
+  """
+
+  pad_id = 0
+  eos_id = 1
+
+  def __init__(self, path: str | pathlib.Path, extra_ids: int = EXTRA_IDS):
+    """Loads the model. Raises FlanJaxError if the file is absent or no SentencePiece model that numbers as T5 does."""
+    self.path = pathlib.Path(path)
+    self.extra_ids = extra_ids
+    content = _content(self.path)
+    self.sha256 = hashlib.sha256(content).hexdigest()
+    self._processor = _processor(self.path, content, extra_ids)
+    self.size = self._processor.get_piece_size()
+
+  def __reduce__(self):
+    """Pickled as its path, for worker processes."""
+    return Vocabulary, (self.path, self.extra_ids)
+
+  def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of each text, without EOS; an empty text has none."""
+    return self._processor.encode(list(texts), out_type=int)
+
+  def decode(self, ids: Iterable[int]) -> str:
+    """The text of ids up to the first EOS; padding is passed over, ids beyond the vocabulary read as unknown."""
+    kept = []
+    for token in map(int, ids):
+      if token == self.eos_id:
+        break
+      if token != self.pad_id:
+        kept.append(token if 0 <= token < self.size else self._processor.unk_id())
+    return self._processor.decode(kept)
+
+  def pieces(self, ids: Iterable[int]) -> list[str]:
+    """The piece of each id, for showing how a text was cut."""
+    return [self._processor.id_to_piece(int(token)) for token in ids]
+
+
+@functools.lru_cache(maxsize=4)
+def load_vocabulary(name: str, data_dir: str | pathlib.Path | None = None, extra_ids: int = EXTRA_IDS) -> Vocabulary:
+  """A vocabulary by name, or by the path of its file.
+
+  Args:
+    name: 'demo' (ships with the embedded collection), 't5' (under the data folder) or a path.
+    data_dir: the user's data folder.
+    extra_ids: number of sentinels.
+
+  Raises:
+    FlanJaxError: the file is not there; says which, and where it comes from and belongs.
+  """
+  if name == "demo":
+    return Vocabulary(DEMO_PATH, extra_ids)
+  if name != "t5":
+    return Vocabulary(name, extra_ids)
+  path = pathlib.Path(data_dir or "DATA_DIR") / T5_FILE
+  if not path.is_file():
+    raise errors.FlanJaxError(f"the vocabulary 't5' needs {path} (--data_dir). It comes from {T5_ORIGIN}")
+  return Vocabulary(path, extra_ids)
+
+
+def _content(path: pathlib.Path) -> bytes:
+  try:
+    return path.read_bytes()
+  except OSError as error:
+    reason = error.strerror or error
+    raise errors.FlanJaxError(
+      f"vocabulary {path}: {reason}. A vocabulary is 'demo', 't5' or the path of a SentencePiece model"
+    ) from None
+
+
+def _processor(path: pathlib.Path, content: bytes, extra_ids: int) -> sentencepiece.SentencePieceProcessor:
+  try:
+    model = sentencepiece_model_pb2.ModelProto.FromString(content)
+  except Exception:  # protobuf's DecodeError has another home in each of its versions
+    raise errors.FlanJaxError(f"vocabulary {path}: not a SentencePiece model") from None
+  # T5 numbers its sentinels from the end, so that span corruption's first one is the last id.
+  for i in reversed(range(extra_ids)):
+    model.pieces.add(piece=f"▁<extra_id_{i}>", score=0.0, type=model.SentencePiece.USER_DEFINED)
+  processor = sentencepiece.SentencePieceProcessor()
+  processor.load_from_serialized_proto(model.SerializeToString())
+  if processor.eos_id() != Vocabulary.eos_id or processor.piece_to_id("<pad>") != Vocabulary.pad_id:
+    raise errors.FlanJaxError(f"vocabulary {path}: pad must be id 0 and EOS id 1, as in T5's")
+  return processor
