@@ -1,0 +1,71 @@
+"""Multi-head attention as T5 has it: unscaled scores, a bias of positions, no projection biases."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flan_jax.models.configs import T5Config
+from flan_jax.models.layers import Dense, dropout
+
+# Far below any score and yet finite in every dtype: exp(MASKED - max) is exactly 0.
+MASKED = -1e10
+
+
+class Attention(nnx.Module):
+  """Projections to queries, keys and values, and back; keys and values are made apart, for decoding to keep."""
+
+  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+    joined = config.num_heads * config.head_dim
+    # T5 leaves scores unscaled and starts the queries head_dim^-0.5 smaller instead.
+    normal = nnx.initializers.variance_scaling(1.0, "fan_in", "normal")
+    small = nnx.initializers.variance_scaling(1.0 / config.head_dim, "fan_in", "normal")
+    into, back = ("embed", "joined_kv"), ("joined_kv", "embed")
+    self.query = Dense(config.emb_dim, joined, into, small, dtype, rngs)
+    self.key = Dense(config.emb_dim, joined, into, normal, dtype, rngs)
+    self.value = Dense(config.emb_dim, joined, into, normal, dtype, rngs)
+    self.out = Dense(joined, config.emb_dim, back, normal, dtype, rngs)
+    self.heads = config.num_heads
+    self.rate = config.dropout_rate
+    self.scores_dtype = jnp.float32 if config.float32_attention_logits else dtype
+
+  def __call__(
+    self,
+    x: Float[Array, "batch q width"],
+    memory: Float[Array, "batch k width"],
+    mask: Bool[Array, "#batch 1 #q k"],
+    bias: Float[Array, "1 heads q k"] | None = None,
+    dropout_key: Array | None = None,
+  ) -> Float[Array, "batch q width"]:
+    """What each position of x reads from memory where the mask allows it; bias is added to the scores."""
+    return self.attend(x, *self.keys_values(memory), mask, bias, dropout_key)
+
+  def keys_values(
+    self, memory: Float[Array, "batch k width"]
+  ) -> tuple[Float[Array, "batch heads k head_dim"], Float[Array, "batch heads k head_dim"]]:
+    """The keys and values of memory."""
+    return self._split_heads(self.key(memory)), self._split_heads(self.value(memory))
+
+  def attend(
+    self,
+    x: Float[Array, "batch q width"],
+    keys: Float[Array, "batch heads k head_dim"],
+    values: Float[Array, "batch heads k head_dim"],
+    mask: Bool[Array, "#batch 1 #q k"],
+    bias: Float[Array, "1 heads q k"] | None = None,
+    dropout_key: Array | None = None,
+  ) -> Float[Array, "batch q width"]:
+    """As a call, with keys and values at hand. A query that may see nothing reads zeros."""
+    queries = self._split_heads(self.query(x))
+    scores = jnp.einsum("bhqd,bhkd->bhqk", queries, keys, preferred_element_type=self.scores_dtype)
+    if bias is not None:
+      scores = scores + bias.astype(self.scores_dtype)
+    weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
+    # Masked again: a query without any key would otherwise read the mean of all, other segments included.
+    weights = dropout(jnp.where(mask, weights, 0).astype(values.dtype), self.rate, dropout_key)
+    read = jnp.einsum("bhqk,bhkd->bqhd", weights, values)
+    return self.out(read.reshape(*x.shape[:2], -1))
+
+  def _split_heads(self, x: Float[Array, "batch length joined"]) -> Float[Array, "batch heads length head_dim"]:
+    batch, length, _ = x.shape
+    return x.reshape(batch, length, self.heads, -1).transpose(0, 2, 1, 3)

@@ -1,0 +1,98 @@
+"""A network as pure functions of a flat dict of arrays: what the trainer, the decoder and the converters hold."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+from flan_jax.models.configs import T5Config
+from flan_jax.models.layers import DTYPES
+from flan_jax.models.masks import batch_masks, encoder_mask
+from flan_jax.models.t5 import T5, Cache
+
+# T5X's parameter names, dotted: {"encoder.layers_0.attention.query.kernel": [embed, heads * head_dim], ...}.
+Params = dict[str, jax.Array]
+
+
+class Model:
+  """The functional front of a T5: every method is pure and can be jitted, differentiated and sharded.
+
+  The NNX graph is made once from shapes alone; each method puts the given parameters into it while it is traced.
+  """
+
+  def __init__(self, config: T5Config):
+    self.config = config
+    self._dtype = _dtype(config.dtype)
+    self._graph, state = nnx.split(T5(config, self._dtype, rngs=None))
+    self._variables = {".".join(path): variable for path, variable in nnx.to_flat_state(state)}
+
+  def init(self, seed: int | Int[Array, ""]) -> Params:
+    """Fresh float32 parameters (T5X's initialisers) that depend on the seed alone. Can be jitted, sharded too."""
+    state = nnx.state(T5(self.config, self._dtype, nnx.Rngs(params=jax.random.key(seed))))
+    return {".".join(path): variable[...] for path, variable in nnx.to_flat_state(state)}
+
+  def shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shape and dtype of every parameter; nothing is allocated."""
+    return {name: variable.get_value() for name, variable in self._variables.items()}
+
+  def axes(self) -> dict[str, tuple[str, ...]]:
+    """Each parameter's logical axes, one a dimension: embed, mlp, joined_kv, heads, vocab, relpos_buckets."""
+    return {name: variable.get_metadata()["axes"] for name, variable in self._variables.items()}
+
+  def hidden(
+    self, params: Params, batch: Mapping[str, ArrayLike], dropout_key: Array | None = None
+  ) -> Float[Array, "batch target width"]:
+    """The decoder's states of a batch, for `logits` (the caller may take those in chunks).
+
+    Args:
+      params: as `init` gives them.
+      batch: `encoder_input_tokens` [B, S] and `decoder_input_tokens` [B, T]; with `encoder_segment_ids` and
+        `decoder_segment_ids` a row holds several examples, without them one (see masks.batch_masks).
+      dropout_key: a PRNG key in training; None drops nothing.
+    """
+    batch = {name: jnp.asarray(feature) for name, feature in batch.items()}
+    inputs, targets = batch["encoder_input_tokens"], batch["decoder_input_tokens"]
+    return self._with(params).hidden(inputs, targets, batch_masks(batch), dropout_key)
+
+  def logits(self, params: Params, hidden: Float[Array, "*positions width"]) -> Float[Array, "*positions vocab"]:
+    """float32 logits of the states that `hidden` gave."""
+    return self._with(params).logits(hidden)
+
+  def encode(
+    self,
+    params: Params,
+    encoder_input_tokens: Int[Array, "batch source"],
+    encoder_segment_ids: Int[Array, "batch source"] | None = None,
+  ) -> Float[Array, "batch source width"]:
+    """The encoder's states of one example a row; segment id 0 is padding, or token 0 where no ids are given."""
+    real = (encoder_input_tokens if encoder_segment_ids is None else encoder_segment_ids) != 0
+    return self._with(params).encode(encoder_input_tokens, encoder_mask(real))
+
+  def init_cache(
+    self,
+    params: Params,
+    encoded: Float[Array, "batch source width"],
+    encoder_segment_ids: Int[Array, "batch source"],
+    max_tokens: int,
+  ) -> Cache:
+    """A cache for decoding up to `max_tokens` tokens a row after what `encode` gave; segment id 0 is padding."""
+    return self._with(params).decoder.init_cache(encoded, encoder_mask(encoder_segment_ids != 0), max_tokens)
+
+  def decode_step(
+    self, params: Params, token: Int[Array, " batch"], index: Int[Array, ""] | int, cache: Cache
+  ) -> tuple[Float[Array, "batch vocab"], Cache]:
+    """The float32 logits that follow `token`, the decoder's input at position `index` (token 0 at index 0)."""
+    return self._with(params).decode_step(token, index, cache)
+
+  def _with(self, params: Params) -> T5:
+    return nnx.merge(self._graph, nnx.from_flat_state([(tuple(name.split(".")), x) for name, x in params.items()]))
+
+
+def _dtype(name: str):
+  """Where "auto": bfloat16 halves memory and time on accelerators; CPUs mostly emulate it."""
+  if name == "auto":
+    name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
+  return DTYPES[name]

@@ -1,0 +1,67 @@
+"""T5's relative position bias: one learned number a head and bucket of distance, shared by all layers of a stack."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from flan_jax.models.layers import parameter
+
+BUCKETS = 32
+MAX_DISTANCE = 128  # all distances from here on share the last bucket
+
+
+class RelativePositionBias(nnx.Module):
+  """Biases added to attention scores: rel_embedding [heads, buckets]."""
+
+  def __init__(self, heads: int, bidirectional: bool, rngs: nnx.Rngs | None):
+    initializer = nnx.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+    self.rel_embedding = parameter(initializer, (heads, BUCKETS), ("heads", "relpos_buckets"), rngs)
+    self.bidirectional = bidirectional
+
+  def __call__(self, length: int) -> Float[Array, "1 heads length length"]:
+    """The biases of `length` queries over as many keys."""
+    return _toeplitz(self.by_offset(length), length)[None]
+
+  def by_offset(self, length: int) -> Float[Array, "heads offsets"]:
+    """The bias of each offset key - query from 1 - length to length - 1: 2 * length - 1 numbers a head.
+
+    A gather of these few, not of [length, length], so that the gradient scatters little.
+    """
+    offsets = np.arange(1 - length, length)
+    return self.rel_embedding[...][:, buckets_of(offsets, self.bidirectional)]
+
+
+def bias_of_query(by_offset: Float[Array, "heads offsets"], index: Array) -> Float[Array, "1 heads 1 length"]:
+  """The biases of the query at position `index` (traced) over all keys, from `RelativePositionBias.by_offset`."""
+  heads, offsets = by_offset.shape
+  length = (offsets + 1) // 2
+  return jax.lax.dynamic_slice(by_offset, (0, length - 1 - index), (heads, length))[None, :, None, :]
+
+
+def buckets_of(offsets: np.ndarray, bidirectional: bool) -> np.ndarray:
+  """The bucket of each offset key - query (T5, section 2.1): exact up to half the buckets, then logarithmic.
+
+  Both directions share the 32 buckets in the encoder; the decoder looks back only and puts what lies ahead in bucket 0.
+  With 16 buckets a direction: 0..7 exactly, 8 is [8, 11], ..., 15 is everything from 91 on (128 is where it would end).
+  """
+  buckets = BUCKETS // 2 if bidirectional else BUCKETS
+  side = np.where(offsets > 0, buckets, 0) if bidirectional else np.zeros_like(offsets)
+  distance = np.abs(offsets) if bidirectional else np.maximum(-offsets, 0)
+  exact = buckets // 2
+  # The small term keeps whole powers (16, 32, ...) in their bucket, whatever the logarithm rounds to.
+  octaves = np.log(np.maximum(distance, 1) / exact) / np.log(MAX_DISTANCE / exact) + 1e-7
+  far = np.minimum(exact + (octaves * (buckets - exact)).astype(np.int64), buckets - 1)
+  return (side + np.where(distance < exact, distance, far)).astype(np.int32)
+
+
+def _toeplitz(by_offset: Float[Array, "heads offsets"], length: int) -> Float[Array, "heads length length"]:
+  """out[h, q, k] = by_offset[h, k - q + length - 1], by reshapes alone, whose gradients are reshapes and a sum.
+
+  Rows of width w + 1 laid end to end and cut into rows of width w are each shifted right by one more: that is the skew.
+  """
+  heads, width = by_offset.shape
+  rows = jnp.broadcast_to(jnp.pad(by_offset, ((0, 0), (0, 1)))[:, None], (heads, length, width + 1))
+  skewed = rows.reshape(heads, length * (width + 1))[:, : length * width].reshape(heads, length, width)
+  return skewed[:, :, length - 1 :]

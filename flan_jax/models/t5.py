@@ -1,0 +1,231 @@
+"""The T5 encoder-decoder as Flax NNX modules, attribute by attribute under T5X's parameter names."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int
+
+from flan_jax.models.attention import Attention
+from flan_jax.models.configs import T5Config
+from flan_jax.models.layers import Dense, Embedding, FeedForward, RMSNorm, dropout, dropout_each, split_key
+from flan_jax.models.masks import Masks
+from flan_jax.models.position_bias import RelativePositionBias, bias_of_query
+
+# What a layer keeps for the backward pass; "none" keeps everything and computes nothing twice.
+REMAT_POLICIES: dict[str, Callable[[Callable], Callable]] = {
+  "none": lambda layer: layer,
+  "dots": lambda layer: jax.checkpoint(layer, policy=jax.checkpoint_policies.checkpoint_dots),
+  "full": jax.checkpoint,
+}
+
+
+class T5(nnx.Module):
+  """Token ids in, decoder states or logits out, one embedding for both sides; without rngs made of shapes alone."""
+
+  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+    self.token_embedder = Embedding(config.vocab_size, config.emb_dim, dtype, rngs)
+    self.encoder = Encoder(config, dtype, rngs)
+    self.decoder = Decoder(config, dtype, rngs)
+
+  def encode(
+    self,
+    tokens: Int[Array, "batch source"],
+    mask: Bool[Array, "batch 1 #source source"],
+    dropout_key: Array | None = None,
+  ) -> Float[Array, "batch source width"]:
+    """The encoder's states of the input tokens."""
+    return self.encoder(self.token_embedder(tokens), mask, dropout_key)
+
+  def hidden(
+    self,
+    encoder_tokens: Int[Array, "batch source"],
+    decoder_tokens: Int[Array, "batch target"],
+    masks: Masks,
+    dropout_key: Array | None = None,
+  ) -> Float[Array, "batch target width"]:
+    """The decoder's normalised states, from which `logits` predicts the next token of each position."""
+    encoder_key, decoder_key = split_key(dropout_key, 2)
+    encoded = self.encode(encoder_tokens, masks.encoder, encoder_key)
+    return self.decoder(self.token_embedder(decoder_tokens), encoded, masks, decoder_key)
+
+  def logits(self, hidden: Float[Array, "*positions width"]) -> Float[Array, "*positions vocab"]:
+    """Unnormalised log-probabilities in float32, also from bfloat16 states."""
+    head = self.decoder.head_kernel()
+    if head is None:  # tied to the embedding, whose rows have norm sqrt(width): T5 1.0 scales that away
+      head, hidden = self.token_embedder.embedding[...].T, hidden * hidden.shape[-1] ** -0.5
+    return jnp.matmul(hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
+
+  def decode_step(self, token: Int[Array, " batch"], index: Array, cache: "Cache") -> tuple[Array, "Cache"]:
+    """Logits [batch, vocab] after `token` at position `index`, and the cache with that position written."""
+    hidden, cache = self.decoder.step(self.token_embedder(token[:, None]), index, cache)
+    return self.logits(hidden[:, 0]), cache
+
+
+class Cache(NamedTuple):
+  """What decoding keeps between tokens; a layer an element. H heads of width D, S inputs, T tokens at most.
+
+  Attributes:
+    self_keys, self_values: [B, H, T, D] each, written up to the current position.
+    cross_keys, cross_values: [B, H, S, D] each, of the encoded inputs, made once.
+    cross_mask: [B, 1, 1, S], True on real inputs.
+    bias: [H, 2T - 1], the position bias of each offset.
+  """
+
+  self_keys: Sequence[Array]
+  self_values: Sequence[Array]
+  cross_keys: Sequence[Array]
+  cross_values: Sequence[Array]
+  cross_mask: Array
+  bias: Array
+
+
+class Encoder(nnx.Module):
+  """Layers that read the whole input in both directions."""
+
+  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+    self.relpos_bias = RelativePositionBias(config.num_heads, True, rngs)
+    for i in range(config.num_encoder_layers):
+      setattr(self, f"layers_{i}", EncoderLayer(config, dtype, rngs))
+    self.encoder_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    self.config = config
+
+  def __call__(
+    self,
+    x: Float[Array, "batch source width"],
+    mask: Bool[Array, "batch 1 #source source"],
+    dropout_key: Array | None,
+  ) -> Float[Array, "batch source width"]:
+    first, last, *keys = split_key(dropout_key, 2 + self.config.num_encoder_layers)
+    x = dropout(x, self.config.dropout_rate, first)
+    bias = self.relpos_bias(x.shape[1])
+    for i, key in enumerate(keys):
+      layer = REMAT_POLICIES[self.config.remat_policy](getattr(self, f"layers_{i}"))
+      x = layer(x, mask, bias, key)
+    return dropout_each(self.encoder_norm(x), self.config.dropout_rate, last)
+
+
+class EncoderLayer(nnx.Module):
+  """Self-attention, then the feed-forward block; each on normalised inputs, added to the residual stream."""
+
+  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+    self.pre_attention_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    self.attention = Attention(config, dtype, rngs)
+    self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    self.mlp = _feed_forward(config, dtype, rngs)
+    self.rate = config.dropout_rate
+
+  def __call__(
+    self,
+    x: Float[Array, "batch source width"],
+    mask: Bool[Array, "batch 1 #source source"],
+    bias: Float[Array, "1 heads source source"],
+    dropout_key: Array | None,
+  ) -> Float[Array, "batch source width"]:
+    k0, k1, k2, k3 = split_key(dropout_key, 4)
+    normed = self.pre_attention_layer_norm(x)
+    x = x + dropout(self.attention(normed, normed, mask, bias, k0), self.rate, k1)
+    return x + dropout(self.mlp(self.pre_mlp_layer_norm(x), k2), self.rate, k3)
+
+
+class Decoder(nnx.Module):
+  """Layers that look back over the target and across to the encoded input, and the output head."""
+
+  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+    self.relpos_bias = RelativePositionBias(config.num_heads, False, rngs)
+    for i in range(config.num_decoder_layers):
+      setattr(self, f"layers_{i}", DecoderLayer(config, dtype, rngs))
+    self.decoder_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    if not config.logits_via_embedding:
+      initializer = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+      self.logits_dense = Dense(config.emb_dim, config.vocab_size, ("embed", "vocab"), initializer, dtype, rngs)
+    self.config = config
+
+  def __call__(
+    self,
+    x: Float[Array, "batch target width"],
+    encoded: Float[Array, "batch source width"],
+    masks: Masks,
+    dropout_key: Array | None,
+  ) -> Float[Array, "batch target width"]:
+    first, last, *keys = split_key(dropout_key, 2 + self.config.num_decoder_layers)
+    x = dropout(x, self.config.dropout_rate, first)
+    bias = self.relpos_bias(x.shape[1])
+    for i, key in enumerate(keys):
+      layer = REMAT_POLICIES[self.config.remat_policy](getattr(self, f"layers_{i}"))
+      x = layer(x, encoded, masks, bias, key)
+    return dropout(self.decoder_norm(x), self.config.dropout_rate, last)
+
+  def head_kernel(self) -> Float[Array, "width vocab"] | None:
+    """The output head, or None where the embedding is the head."""
+    return None if self.config.logits_via_embedding else self.logits_dense.kernel[...]
+
+  def init_cache(
+    self, encoded: Float[Array, "batch source width"], mask: Bool[Array, "batch 1 1 source"], max_tokens: int
+  ) -> Cache:
+    """An empty cache for `max_tokens` positions, with the cross-attention's keys and values of `encoded`."""
+    cross = [layer.encoder_decoder_attention.keys_values(encoded) for layer in self._layers()]
+    shape = (encoded.shape[0], self.config.num_heads, max_tokens, self.config.head_dim)
+    return Cache(
+      self_keys=[jnp.zeros(shape, encoded.dtype) for _ in cross],
+      self_values=[jnp.zeros(shape, encoded.dtype) for _ in cross],
+      cross_keys=[keys for keys, _ in cross],
+      cross_values=[values for _, values in cross],
+      cross_mask=mask,
+      bias=self.relpos_bias.by_offset(max_tokens),
+    )
+
+  def step(self, x: Float[Array, "batch 1 width"], index: Array, cache: Cache) -> tuple[Array, Cache]:
+    """The normalised state [batch, 1, width] of position `index`, whose embedding is x, and the cache with it."""
+    bias = bias_of_query(cache.bias, index)
+    seen = (jnp.arange(cache.self_keys[0].shape[2]) <= index)[None, None, None]
+    keys, values = [], []
+    for i, layer in enumerate(self._layers()):
+      normed = layer.pre_self_attention_layer_norm(x)
+      new_key, new_value = layer.self_attention.keys_values(normed)
+      keys.append(jax.lax.dynamic_update_slice_in_dim(cache.self_keys[i], new_key, index, axis=2))
+      values.append(jax.lax.dynamic_update_slice_in_dim(cache.self_values[i], new_value, index, axis=2))
+      x = x + layer.self_attention.attend(normed, keys[i], values[i], seen, bias)
+      normed = layer.pre_cross_attention_layer_norm(x)
+      crossing = layer.encoder_decoder_attention.attend
+      x = x + crossing(normed, cache.cross_keys[i], cache.cross_values[i], cache.cross_mask)
+      x = x + layer.mlp(layer.pre_mlp_layer_norm(x))
+    return self.decoder_norm(x), cache._replace(self_keys=keys, self_values=values)
+
+  def _layers(self) -> "list[DecoderLayer]":
+    return [getattr(self, f"layers_{i}") for i in range(self.config.num_decoder_layers)]
+
+
+class DecoderLayer(nnx.Module):
+  """Self-attention, attention to the encoded input, then the feed-forward block."""
+
+  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+    self.pre_self_attention_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    self.self_attention = Attention(config, dtype, rngs)
+    self.pre_cross_attention_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    self.encoder_decoder_attention = Attention(config, dtype, rngs)
+    self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
+    self.mlp = _feed_forward(config, dtype, rngs)
+    self.rate = config.dropout_rate
+
+  def __call__(
+    self,
+    x: Float[Array, "batch target width"],
+    encoded: Float[Array, "batch source width"],
+    masks: Masks,
+    bias: Float[Array, "1 heads target target"],
+    dropout_key: Array | None,
+  ) -> Float[Array, "batch target width"]:
+    k0, k1, k2, k3, k4, k5 = split_key(dropout_key, 6)
+    normed = self.pre_self_attention_layer_norm(x)
+    x = x + dropout(self.self_attention(normed, normed, masks.decoder, bias, k0), self.rate, k1)
+    normed = self.pre_cross_attention_layer_norm(x)
+    crossed = self.encoder_decoder_attention(normed, encoded, masks.cross, dropout_key=k2)
+    x = x + dropout(crossed, self.rate, k3)
+    return x + dropout(self.mlp(self.pre_mlp_layer_norm(x), k4), self.rate, k5)
+
+
+def _feed_forward(config: T5Config, dtype, rngs: nnx.Rngs | None) -> FeedForward:
+  return FeedForward(config.emb_dim, config.mlp_dim, config.mlp_activations, config.dropout_rate, dtype, rngs)
