@@ -10,7 +10,6 @@ import pathlib
 import string
 from collections.abc import Sequence
 
-import jinja2
 import numpy as np
 
 from flan_jax import draws, errors
@@ -121,7 +120,7 @@ class Renderer:
     form = self._format(example, key, format)
     try:
       return self._render(example, variant, form, shots, key)
-    except jinja2.TemplateError as error:
+    except templates.RENDER_ERRORS as error:
       raise errors.FlanJaxError(
         f"task {self.spec.name}, example {example.id}: a wording of type {self.type.name} does not fit it: {error}"
       ) from None
