@@ -32,7 +32,7 @@ def read(path: pathlib.Path) -> list[Any]:
   return content
 
 
-def expanded(path: pathlib.Path, entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def expanded(path: pathlib.Path, entry: Any) -> Iterator[dict[str, Any]]:
   """The specs that one entry stands for: itself, or one for each row of its `for_each`.
 
   >>> rows = expanded(pathlib.Path("t.yaml"), {"name": "{a}_{b}", "for_each": {"a": ["x", "y"], "b": [1, 2]}})
@@ -48,7 +48,7 @@ def expanded(path: pathlib.Path, entry: dict[str, Any]) -> Iterator[dict[str, An
     yield {key: _filled(value, values) for key, value in template.items()}
 
 
-def checked(path: pathlib.Path, entry: dict[str, Any], shape: type, kind: str) -> dict[str, Any]:
+def checked(path: pathlib.Path, entry: Any, shape: type, kind: str) -> dict[str, Any]:
   """The entry itself, if its keys are fields of the dataclass `shape` and no field without a default is missing.
 
   Raises:

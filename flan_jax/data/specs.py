@@ -16,6 +16,7 @@ from flan_jax import errors
 from flan_jax.data import spec_files
 
 DEFAULT_CAP = 100_000
+DEFAULT_HELD_OUT_PERCENT = 5.0
 OPTIONS_SHOWN = ("drawn", "always", "in_question")
 
 
@@ -49,7 +50,7 @@ class TaskSpec:
   language: str = "en"
   metrics: tuple[str, ...] = ("exact_match",)
   cap: int = DEFAULT_CAP
-  held_out_percent: float = 5.0
+  held_out_percent: float = DEFAULT_HELD_OUT_PERCENT
   origin: str = ""
   licence: str = ""
   citation: str = ""
@@ -198,6 +199,7 @@ def _task(path: pathlib.Path, entry: dict[str, Any]) -> TaskSpec:
       "constants": {key: str(value) for key, value in entry.get("constants", {}).items()},
       "choices": None if choices is None else tuple(map(str, choices)),
       "metrics": tuple(entry.get("metrics", ("exact_match",))),
+      "held_out_percent": float(entry.get("held_out_percent", DEFAULT_HELD_OUT_PERCENT)),
     }
   )
   if spec.show_options not in OPTIONS_SHOWN:

@@ -1,0 +1,105 @@
+"""Specs are found by name, expanded from tables, and refused with the file and the nearest right word."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from flan_jax import errors
+from flan_jax.data import spec_files, specs
+
+
+def test_a_spec_says_what_the_file_says(toy):
+  spec = specs.get_task("toy.capitals")
+  assert spec.name == "toy.capitals"
+  assert spec.collection == "toy"
+  assert spec.fields == {"question": "asked", "rationale": "why"}
+  assert (spec.held_out_percent, spec.cap, spec.metrics) == (20, specs.DEFAULT_CAP, ("exact_match",))
+
+
+def test_yes_and_no_are_words(toy):
+  assert specs.get_task("toy.parity").choices == ("yes", "no")
+
+
+def test_for_each_expands_a_table(toy):
+  assert specs.task_names("toy") == ("toy.capitals", "toy.parity", "toy.echo_a", "toy.echo_b")
+  spec = specs.get_task("toy.echo_b")
+  assert spec.reader["tsv"] == "toy/b.tsv"
+  assert spec.constants == {"text": "the b"}
+
+
+def test_a_lone_placeholder_keeps_its_type_and_other_braces_stay():
+  entry = {"name": "t{n}", "reader": {"params": {"n": "{n}"}}, "citation": "@x{y}", "for_each": [{"n": 3}]}
+  assert list(spec_files.expanded(pathlib.Path("f"), entry)) == [
+    {"name": "t3", "reader": {"params": {"n": 3}}, "citation": "@x{y}"}
+  ]
+
+
+def test_wordings_have_ids_and_stand_under_their_format(toy):
+  kind = specs.get_type("toy_choice")
+  assert [w.id for w in kind.wordings["few_shot"]] == ["toy_choice/few_shot/0", "toy_choice/few_shot/1"]
+  assert set(specs.get_type("toy_plain").wordings) == {"zero_shot"}
+
+
+@pytest.mark.parametrize(
+  ("find", "name", "told"),
+  [
+    (specs.get_task, "toy.capitol", "toy.capitals"),
+    (specs.get_task, "toys.capitals", "toy.capitals"),
+    (specs.get_type, "toy_chioce", "toy_choice"),
+    (specs.task_names, "tox", "toy"),
+  ],
+)
+def test_an_unknown_name_is_told_the_nearest(toy, find, name, told):
+  with pytest.raises(errors.UsageError, match=f"Nearest: .*{told}"):
+    find(name)
+
+
+@pytest.mark.parametrize(
+  ("text", "told"),
+  [
+    ("- {name: t, raeder: {}, type: x, cluster: c}", "task 't' has an unknown key 'raeder'; nearest: reader"),
+    ("- {name: t, type: toy_plain, cluster: c}", "tasks.yaml: task 't' has no 'reader'"),
+    ("- {name: t\n  - x", r"tasks.yaml:\d: not YAML"),
+    ("name: t", "a list was expected, not dict"),
+    ("- t", "an entry is 't', not a mapping"),
+    ("- {name: t, reader: {}, type: x, cluster: c, show_options: often}", "show_options is 'often', not one of drawn"),
+    ("- &t {name: t, reader: {}, type: x, cluster: c}\n- *t", "two tasks are called"),
+    ("- {name: t, reader: {}, type: x, cluster: c, for_each: 3}", "for_each is neither"),
+  ],
+)
+def test_a_mistake_in_a_file_is_told_with_its_place(tmp_path, monkeypatch, text, told):
+  (tmp_path / "bad").mkdir()
+  (tmp_path / "bad" / "tasks.yaml").write_text(text, encoding="utf-8")
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
+  with pytest.raises(errors.FlanJaxError, match=told):
+    specs.task_names("bad")
+
+
+def test_a_folder_of_collections_that_is_not_there_is_named(monkeypatch):
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", "/not/there")
+  with pytest.raises(errors.UsageError, match="there is no folder /not/there"):
+    specs.collections()
+
+
+def test_an_option_style_refuses_more_choices_than_markers():
+  style = specs.OptionStyle("s", "Pick:", "{marker}: {text}", ("1", "2"))
+  assert style.block(("x", "y")) == "Pick:\n1: x\n2: y"
+  assert not style.fits(("x", "y", "z"))
+
+
+def test_more_than_26_options_have_a_style():
+  assert any(style.fits(("x",) * 100) for style in specs.option_styles())
+
+
+def test_listing_every_task_is_quick_and_imports_no_heavy_library():
+  code = (
+    "import sys, time; start = time.perf_counter(); from flan_jax.data import specs; names = specs.task_names();"
+    "heavy = {'tensorflow', 'jax', 'seqio', 'jinja2'} & set(sys.modules);"
+    "print(len(names), time.perf_counter() - start, sorted(heavy))"
+  )
+  count, seconds, heavy = subprocess.check_output([sys.executable, "-c", code], text=True).split(maxsplit=2)
+  assert int(count) >= 9
+  assert float(seconds) < 1.0
+  assert heavy.strip() == "[]"
