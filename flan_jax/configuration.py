@@ -1,0 +1,290 @@
+"""gin as T5X's users know it: files that include each other, --gin.NAME=value, macros; errors for people.
+
+Everything that configures a run becomes a list of gin lines (`lines`), which is printed, parsed (`parse`) and turned
+into one frozen dataclass (`build`); `gin_text` writes such a dataclass back as gin that builds it again. Configurables
+are frozen dataclasses that are all built before anything runs, so that a binding nothing consumed is found at once.
+"""
+
+import ast
+import dataclasses
+import difflib
+import pathlib
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import gin
+
+from flan_jax.errors import FlanJaxError, UsageError, unknown_name
+
+# Macro -> the binding that it feeds in gin_configs/runs/finetune.gin. The first eight have T5X's names.
+MACROS = {
+  "MODEL": "train.model",
+  "MIXTURE_OR_TASK_NAME": "train.mixture_or_task_name",
+  "TASK_FEATURE_LENGTHS": "train.task_feature_lengths",
+  "TRAIN_STEPS": "train.train_steps",
+  "BATCH_SIZE": "train.batch_size",
+  "DROPOUT_RATE": "T5Config.dropout_rate",
+  "INITIAL_CHECKPOINT_PATH": "train.initial_checkpoint_path",
+  "MODEL_DIR": "train.model_dir",
+  "VOCABULARY": "train.vocabulary",
+  "DATA_DIR": "train.data_dir",
+  "STORE_DIR": "train.store_dir",
+  "MISSING": "train.missing",
+  "MODULE": "train.module",
+  "LEARNING_RATE": "train.learning_rate",
+  "CHECKPOINT_PERIOD": "train.checkpoint_period",
+  "SEED": "train.seed",
+}
+
+# Short form on the command line (--steps 200) -> macro.
+SHORT_FORMS = {
+  "mixture": "MIXTURE_OR_TASK_NAME",
+  "steps": "TRAIN_STEPS",
+  "batch_size": "BATCH_SIZE",
+  "learning_rate": "LEARNING_RATE",
+  "dropout_rate": "DROPOUT_RATE",
+  "model_dir": "MODEL_DIR",
+  "data_dir": "DATA_DIR",
+  "store_dir": "STORE_DIR",
+  "missing": "MISSING",
+  "module": "MODULE",
+  "vocabulary": "VOCABULARY",
+  "initial_checkpoint": "INITIAL_CHECKPOINT_PATH",
+  "seed": "SEED",
+}
+
+_PACKAGE = pathlib.Path(__file__).parent
+# In a checkout gin_configs/ stands beside the package, in an installed wheel inside it.
+_OUR_ROOT = _PACKAGE.parent if (_PACKAGE.parent / "gin_configs").is_dir() else _PACKAGE
+_BASE_RUN = "gin_configs/runs/finetune.gin"
+
+
+def lines(
+  model: str | None = None,
+  *,
+  gin_files: Sequence[str] = (),
+  sharding: str | None = None,
+  options: Mapping[str, object] | None = None,
+  bindings: Sequence[str] = (),
+) -> list[str]:
+  """The gin lines that a command line stands for; a later line wins over an earlier one.
+
+  Args:
+    model: a file of gin_configs/models without its ending, such as 't5_demo'.
+    gin_files: files in the order given; without any, the general gin_configs/runs/finetune.gin.
+    sharding: a file of gin_configs/sharding without its ending.
+    options: short forms (a key of SHORT_FORMS) to values; None is left out.
+    bindings: 'NAME=value' from --gin.NAME=value; a bare word or path is taken as a string.
+
+  >>> lines("t5_demo", options={"steps": 200}, bindings=["MODEL_DIR=/tmp/m"])  # doctest: +NORMALIZE_WHITESPACE
+  ["include 'gin_configs/runs/finetune.gin'", "include 'gin_configs/models/t5_demo.gin'",
+   'TRAIN_STEPS = 200', "MODEL_DIR = '/tmp/m'"]
+  """
+  includes = list(gin_files) or [_BASE_RUN]
+  includes += [_our_file("models", model, "model")] if model else []
+  includes += [_our_file("sharding", sharding, "sharding")] if sharding else []
+  chosen = {SHORT_FORMS[name]: value for name, value in (options or {}).items() if value is not None}
+  return [
+    *(f"include {path!r}" for path in includes),
+    *(f"{macro} = {value!r}" for macro, value in chosen.items()),
+    *(_binding(text) for text in bindings),
+  ]
+
+
+def parse(gin_lines: Sequence[str], search_paths: Sequence[str] = ()) -> None:
+  """Reads gin lines, replacing whatever gin held before. Files are looked for in the working directory, then in
+  `search_paths`, then in this project.
+
+  Raises:
+    UsageError: a missing file, wrong syntax, an unknown name; with the file and line where there is one.
+  """
+  gin.clear_config()
+  gin.config._LOCATION_PREFIXES[:] = ["", *search_paths, str(_OUR_ROOT)]  # gin can only add to it
+  gin.config._FILE_READERS[:] = [(open, lambda path: pathlib.Path(path).is_file())]  # its other reader logs each miss
+  for line in gin_lines:
+    try:
+      gin.parse_config(line)
+    except (FlanJaxError, OSError, ImportError, SyntaxError, ValueError, tokenize.TokenError) as error:
+      raise _readable(error, line) from error
+
+
+def build(name: str = "train") -> Any:
+  """The dataclass that the parsed gin describes, everything it refers to built as well.
+
+  Raises:
+    UsageError: a required macro or field has no value, a value is refused, or a binding was consumed by nothing.
+  """
+  _require_macros()
+  try:
+    configurable = gin.get_configurable(name)
+  except ValueError as error:
+    raise UsageError(f"no gin file binds {name}; start from include '{_BASE_RUN}'") from error
+  try:
+    value = configurable()
+  except FlanJaxError as error:
+    raise UsageError(_without_gin_context(error)) from error
+  except (TypeError, ValueError, RuntimeError) as error:
+    raise UsageError(f"gin: {_without_gin_context(error)}") from error
+  _refuse_unused()
+  return value
+
+
+def gin_text(value: Any) -> str:
+  """A frozen gin-configurable dataclass as gin: every field, of nested dataclasses too; macros on top.
+
+  Parsing the text and building it gives an equal dataclass, whether gin or Python made the first one.
+  """
+  bindings = dict(_bindings_of(value))
+  imports = sorted({type(each).__module__ for each in _dataclasses_in(value)})
+  macros = {macro: bound for macro, bound in MACROS.items() if bound in bindings}
+  of_binding = {bound: macro for macro, bound in macros.items()}
+  return "\n".join(
+    [
+      *(f"import {module}" for module in imports),
+      "",
+      *(f"{macro} = {bindings[bound]}" for macro, bound in macros.items()),
+      "",
+      *(f"{bound} = {f'%{of_binding[bound]}' if bound in of_binding else text}" for bound, text in bindings.items()),
+      "",
+    ]
+  )
+
+
+def config_names(kind: str) -> list[str]:
+  """The names of the project's own gin files of a kind: 'models', 'sharding', 'runs'."""
+  return sorted(path.stem for path in (_OUR_ROOT / "gin_configs" / kind).glob("*.gin"))
+
+
+def _our_file(kind: str, name: str, what: str) -> str:
+  if name not in config_names(kind):
+    raise unknown_name(what, name, config_names(kind), ", ".join(config_names(kind)))
+  return f"gin_configs/{kind}/{name}.gin"
+
+
+def _binding(text: str) -> str:
+  name, equals, value = (part.strip() for part in text.partition("="))
+  if not equals or not name or not value:
+    raise UsageError(f"--gin.{text}: a binding has the form --gin.NAME=value")
+  if re.fullmatch(r"[\w./~:+-]+", value) and not _is_literal(value):
+    value = repr(value)  # --gin.MODEL_DIR=/tmp/m, whose quotes the shell has eaten
+  return f"{name} = {value}"
+
+
+def _is_literal(text: str) -> bool:
+  try:
+    ast.literal_eval(text)
+  except (SyntaxError, ValueError):
+    return False
+  return True
+
+
+# --- errors: what gin says, with file and line in front and the nearest name behind ---
+
+
+def _readable(error: Exception, line: str) -> UsageError:
+  where, what = _place(error, line), _first_line(error)
+  if isinstance(error, OSError):
+    path = re.search(r"Unable to open file: (.+?)\. Searched", str(error))
+    looked_in = ", ".join(repr(prefix or ".") for prefix in gin.config._LOCATION_PREFIXES)
+    return UsageError(f"{where}no gin file {path[1] if path else what!r}. Looked in {looked_in} (--gin_search_paths)")
+  if unknown := re.search(r"No configurable matching (?:reference '@)?'?([\w./]+)", what):
+    known = [selector.split(".")[-1] for selector, _ in gin.config._REGISTRY.items()]
+    name = unknown[1].split("/")[-1]
+    return UsageError(where + str(unknown_name("configurable", name, known, "gin_configs/ (and its file's imports)")))
+  if wrong := re.search(r"Configurable '(.+?)' doesn't have a parameter named '(.+?)'", what):
+    known = [field.name for field in dataclasses.fields(_class_of(wrong[1]))]
+    return UsageError(where + str(unknown_name(f"{wrong[1]} parameter", wrong[2], known, ", ".join(known))))
+  return UsageError(f"{where}{what}")
+
+
+def _place(error: Exception, line: str) -> str:
+  """'file:line: ' of the innermost file that gin names, or the line itself when it came from the command line."""
+  if isinstance(error, SyntaxError) and error.filename:
+    return f"{error.filename}:{error.lineno}: "
+  if found := re.search(r'In file "(.+?)", line (\d+)', str(error)):
+    return f"{found[1]}:{found[2]}: "
+  if isinstance(error, tokenize.TokenError):  # gin says no file for it, so name the one that was being included
+    return f"{line}: unclosed bracket or quote: "
+  return "" if line.startswith("include") else f"{line}: "
+
+
+def _first_line(error: Exception) -> str:
+  text = str(error.msg if isinstance(error, SyntaxError) else error).split("\n")[0]
+  if text.startswith("malformed node"):
+    token = re.search(r"Failed to parse token '(.+?)'", str(error))
+    return f"{token[1] if token else 'this'} is no gin value (a string needs quotes)"
+  return text
+
+
+def _without_gin_context(error: Exception) -> str:
+  return str(error).split("\n  In call to configurable")[0].split("\n  No values supplied")[0]
+
+
+def _class_of(name: str) -> type:
+  return gin.config._REGISTRY.get_match(name).wrapped
+
+
+# --- macros without a value, bindings without a reader ---
+
+
+def _require_macros() -> None:
+  config = gin.config._CONFIG
+  references = [each.config_key for each in gin.config.iterate_references(config)]
+  used = {scope for scope, selector in references if selector == "gin.macro"}
+  bound = {scope: repr(values["value"]) for (scope, selector), values in config.items() if selector == "gin.macro"}
+  missing = sorted(name for name in used if bound.get(name, "%gin.REQUIRED") == "%gin.REQUIRED")
+  if missing:
+    flags = {macro: f"--{option} or --gin.{macro}" for option, macro in SHORT_FORMS.items()}
+    flags["MODEL"] = f"flan-jax train NAME ({', '.join(config_names('models'))}) or a --gin_file that binds it"
+    raise UsageError("; ".join(f"{name} has no value: give {flags.get(name, f'--gin.{name}')}" for name in missing))
+
+
+def _refuse_unused() -> None:
+  """gin itself never says that a binding had no effect; compares what was bound with what was consumed."""
+  consumed = {(scope, selector): set(values) for (scope, selector), values in gin.config._OPERATIVE_CONFIG.items()}
+  unused = [
+    (scope if selector == "gin.macro" else f"{f'{scope}/' if scope else ''}{selector.split('.')[-1]}.{parameter}")
+    for (scope, selector), values in gin.config._CONFIG.items()
+    for parameter in values
+    if not any(
+      parameter in parameters and name == selector and (inner == scope or not scope or inner.startswith(f"{scope}/"))
+      for (inner, name), parameters in consumed.items()
+    )
+  ]
+  if unused:
+    known = [scope for scope, selector in consumed if selector == "gin.macro"]
+    known += [f"{name.split('.')[-1]}.{each}" for (_, name), values in consumed.items() for each in values]
+    near = difflib.get_close_matches(unused[0], known, n=3)
+    hint = f" Nearest that are read: {', '.join(near)}." if near else ""
+    raise UsageError(f"nothing reads the gin binding of {' or '.join(unused)}.{hint}")
+
+
+# --- a dataclass as gin ---
+
+
+def _bindings_of(value: Any) -> Iterator[tuple[str, str]]:
+  name = _gin_name(type(value))
+  for field in dataclasses.fields(value):
+    yield f"{name}.{field.name}", _literal(getattr(value, field.name))
+  for field in dataclasses.fields(value):
+    inner = getattr(value, field.name)
+    if dataclasses.is_dataclass(inner):
+      yield from _bindings_of(inner)
+
+
+def _literal(value: Any) -> str:
+  return f"@{_gin_name(type(value))}()" if dataclasses.is_dataclass(value) else repr(value)
+
+
+def _dataclasses_in(value: Any) -> Iterator[Any]:
+  yield value
+  for field in dataclasses.fields(value):
+    inner = getattr(value, field.name)
+    if dataclasses.is_dataclass(inner):
+      yield from _dataclasses_in(inner)
+
+
+def _gin_name(configurable: type) -> str:
+  return gin.config._inverse_lookup(configurable).name

@@ -1,0 +1,131 @@
+"""Where arrays live: a mesh over the axes data, fsdp and model, and one table from logical axis names to mesh axes.
+
+A strategy is the size of each mesh axis, so it is a gin file of three lines (gin_configs/sharding). An axis of size 1
+splits nothing, which is why one table serves all strategies.
+"""
+
+import dataclasses
+import math
+
+import gin
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from flan_jax.errors import UsageError
+
+# Logical axis of a parameter -> mesh axis. `embed` is a side of every matrix, so splitting it over fsdp is ZeRO-3; the
+# other side goes over model, so that each device holds some heads, some of the hidden layer, some of the vocabulary.
+RULES: dict[str, str | None] = {
+  "embed": "fsdp",
+  "mlp": "model",
+  "heads": "model",
+  "joined_kv": "model",
+  "kv": None,
+  "vocab": "model",
+  "relpos_buckets": None,
+  "layers": None,
+}
+
+# The rows of a batch are split over both: fsdp is data parallelism whose parameters are split as well.
+_BATCH = PartitionSpec(("data", "fsdp"))
+
+
+@gin.register
+@dataclasses.dataclass(frozen=True)
+class Partitioning:
+  """The size of each mesh axis; at most one may be -1, which is then as many as there are devices left.
+
+  Attributes:
+    data: copies of the parameters, each with its share of the batch.
+    fsdp: parts of parameters and optimizer state, gathered where they are used; also shares of the batch.
+    model: parts of heads, hidden layers and vocabulary, which compute together.
+  """
+
+  data: int = -1
+  fsdp: int = 1
+  model: int = 1
+
+  def mesh(self, devices: list[jax.Device] | None = None) -> Mesh:
+    """The mesh over these devices (all, if not given).
+
+    Raises:
+      UsageError: the sizes do not multiply to the number of devices.
+    """
+    devices = jax.devices() if devices is None else devices
+    sizes = {"data": self.data, "fsdp": self.fsdp, "model": self.model}
+    fixed = math.prod(size for size in sizes.values() if size != -1)
+    free = [axis for axis, size in sizes.items() if size == -1]
+    if len(free) > 1 or fixed < 1 or len(devices) % fixed or (not free and fixed != len(devices)):
+      shape = " x ".join(f"{axis} {size}" for axis, size in sizes.items())
+      raise UsageError(
+        f"Partitioning {shape} does not fit {len(devices)} device(s): the sizes must multiply to that; "
+        "one of them may be -1 (what is left)"
+      )
+    shape = tuple(len(devices) // fixed if size == -1 else size for size in sizes.values())
+    # Auto: XLA propagates shardings. JAX 0.10's explicit axes would refuse an embedding lookup over a split table.
+    return jax.make_mesh(shape, tuple(sizes), axis_types=(AxisType.Auto,) * 3, devices=devices)
+
+
+def parameter_shardings(
+  shapes: dict[str, jax.ShapeDtypeStruct], axes: dict[str, tuple[str, ...]], mesh: Mesh
+) -> dict[str, NamedSharding]:
+  """The sharding of every parameter by the table; a side that does not divide over its mesh axis stays whole."""
+  return {name: NamedSharding(mesh, _spec(shapes[name].shape, axes[name], mesh)) for name in shapes}
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+  """Rows over data x fsdp; the rest of a batch array is whole."""
+  return NamedSharding(mesh, _BATCH)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """The whole array on every device."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def check_batch_size(batch_size: int, mesh: Mesh) -> None:
+  """Raises UsageError if the rows of a batch do not divide over the mesh."""
+  shares = mesh.shape["data"] * mesh.shape["fsdp"]
+  if batch_size % shares:
+    raise UsageError(
+      f"BATCH_SIZE = {batch_size} does not divide over data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}: "
+      f"take a multiple of {shares}"
+    )
+
+
+def model_info(
+  shapes: dict[str, jax.ShapeDtypeStruct], axes: dict[str, tuple[str, ...]], shardings: dict[str, NamedSharding]
+) -> str:
+  """A table of every parameter: name, number, shape, dtype, logical axes, partition; then the total."""
+  rows = [("parameter", "elements", "shape", "dtype", "logical axes", "partition")]
+  rows += [
+    (
+      name,
+      f"{math.prod(shape.shape):,}",
+      " x ".join(map(str, shape.shape)),
+      shape.dtype.name,
+      ", ".join(axes[name]),
+      ", ".join(str(axis) for axis in _padded(shardings[name].spec, len(shape.shape))),
+    )
+    for name, shape in shapes.items()
+  ]
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+  total = sum(math.prod(shape.shape) for shape in shapes.values())
+  mesh = next(iter(shardings.values())).mesh
+  devices = " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items())
+  return "\n".join([*table, "", f"Total: {total:,} parameters. Mesh: {devices}, {mesh.devices.flat[0].device_kind}.\n"])
+
+
+def _spec(shape: tuple[int, ...], axes: tuple[str, ...], mesh: Mesh) -> PartitionSpec:
+  chosen: list[str | None] = []
+  for size, axis in zip(shape, axes, strict=True):
+    mesh_axis = RULES[axis]
+    # A mesh axis splits one side only: of a matrix with the same logical axis twice, the first.
+    fits = mesh_axis is not None and mesh_axis not in chosen and size % mesh.shape[mesh_axis] == 0
+    chosen.append(mesh_axis if fits and mesh.shape[mesh_axis] > 1 else None)
+  return PartitionSpec(*chosen)
+
+
+def _padded(spec: PartitionSpec, length: int) -> tuple:
+  return (*spec, *(None,) * (length - len(spec)))

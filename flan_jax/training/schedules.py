@@ -1,0 +1,64 @@
+"""How the learning rate moves: each schedule is a shape in (0, 1] that multiplies the run's learning rate."""
+
+import dataclasses
+
+import gin
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from flan_jax.errors import UsageError
+
+
+@gin.register("constant")
+@dataclasses.dataclass(frozen=True)
+class Constant:
+  """Always 1: Flan-T5's finetuning schedule."""
+
+  def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+    return jnp.ones((), jnp.float32)
+
+
+@gin.register("warmup_linear")
+@dataclasses.dataclass(frozen=True)
+class WarmupLinear:
+  """Up to 1 over the first `warmup_steps`, then straight down to 0 at `total_steps`.
+
+  The first update (step 0) has 1 / warmup_steps rather than 0, so that no step is spent on nothing.
+  """
+
+  warmup_steps: int
+  total_steps: int
+
+  def __post_init__(self):
+    if not 0 <= self.warmup_steps < self.total_steps:
+      raise UsageError(
+        f"warmup_linear.warmup_steps = {self.warmup_steps} and total_steps = {self.total_steps}: "
+        "the warm-up must end before the run does"
+      )
+
+  def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+    rising = (step + 1) / max(self.warmup_steps, 1)
+    falling = (self.total_steps - step) / (self.total_steps - self.warmup_steps)
+    return jnp.clip(jnp.minimum(rising, falling), 0.0, 1.0).astype(jnp.float32)
+
+
+@gin.register("inverse_square_root")
+@dataclasses.dataclass(frozen=True)
+class InverseSquareRoot:
+  """1 for the first `flat_steps`, then sqrt(flat_steps / step).
+
+  T5's pre-training rule 1 / sqrt(max(step, 10,000)) is learning rate 0.01 with flat_steps 10,000 (Raffel et al. 2020,
+  section 3.1.2).
+  """
+
+  flat_steps: int = 10_000
+
+  def __post_init__(self):
+    if self.flat_steps < 1:
+      raise UsageError(f"inverse_square_root.flat_steps = {self.flat_steps}: must be at least 1")
+
+  def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+    return jnp.sqrt(self.flat_steps / jnp.maximum(step, self.flat_steps)).astype(jnp.float32)
+
+
+Schedule = Constant | WarmupLinear | InverseSquareRoot

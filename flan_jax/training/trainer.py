@@ -1,0 +1,91 @@
+"""The step on a mesh: compiled once, state and batches placed, buffers given back as they are replaced."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+
+from flan_jax.models.model import Model, Params
+from flan_jax.training import partitioning
+from flan_jax.training.losses import Loss
+from flan_jax.training.optimizers import Optimizer, scheduled
+from flan_jax.training.schedules import Schedule
+from flan_jax.training.state import TrainState, abstract_state, new_state
+from flan_jax.training.step import Batch, StepMetrics, make_step
+
+
+class Trainer:
+  """Holds no state of the run: `start` makes one, `step` turns one into the next (and consumes the old one)."""
+
+  def __init__(
+    self,
+    model: Model,
+    optimizer: Optimizer,
+    learning_rate: float,
+    schedule: Schedule,
+    loss: Loss,
+    mesh: Mesh,
+    seed: int,
+  ):
+    self.model = model
+    self.mesh = mesh
+    self.learning_rate = scheduled(learning_rate, schedule)
+    self._seed = seed
+    self._optimizer = optimizer.transformation(self.learning_rate)
+    self._rows = partitioning.batch_sharding(mesh)
+    self.shardings = self._state_shardings()
+    self._step = jax.jit(
+      make_step(model, self._optimizer, loss, seed, self._rows),
+      in_shardings=(self.shardings, self._rows),
+      out_shardings=(self.shardings, partitioning.replicated(mesh)),
+      donate_argnums=0,
+    )
+
+  def start(self) -> TrainState:
+    """Step 0 with fresh parameters, each made on the devices that hold it."""
+
+    def make():
+      return new_state(self.model.init(self._seed), self._optimizer)
+
+    return jax.jit(make, out_shardings=self.shardings)()
+
+  def start_from(self, params: Params) -> TrainState:
+    """Step 0 with given parameters and a fresh optimizer."""
+    placed = jax.device_put(params, self.shardings.params)
+    return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(placed)
+
+  def place(self, batch: Mapping[str, np.ndarray]) -> Batch:
+    """This process's rows of a batch, on the devices."""
+    return {name: jax.make_array_from_process_local_data(self._rows, rows) for name, rows in batch.items()}
+
+  def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
+    """One update; returns before the devices are done. The given state's buffers are reused: do not touch it again."""
+    return self._step(state, batch)
+
+  def abstract(self) -> TrainState:
+    """Shapes, dtypes and shardings of a state, for restoring one."""
+
+    def placed(shape, sharding):
+      return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
+
+    return jax.tree.map(placed, abstract_state(self.model, self._optimizer), self.shardings)
+
+  def info(self) -> str:
+    """The text of model-info.txt."""
+    return partitioning.model_info(self.model.shapes(), self.model.axes(), self.shardings.params)
+
+  def _state_shardings(self) -> TrainState:
+    """Parameters by the table; what the optimizer keeps in a parameter's shape lies like it, its vectors are whole."""
+    shapes = abstract_state(self.model, self._optimizer)
+    whole = partitioning.replicated(self.mesh)
+    params = partitioning.parameter_shardings(shapes.params, self.model.axes(), self.mesh)
+
+    def of_optimizer(path: tuple, leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+      name = getattr(path[-1], "key", None) if path else None
+      like_parameter = name in params and leaf.shape == shapes.params[name].shape
+      return params[name] if like_parameter else whole
+
+    optimizer = jax.tree_util.tree_map_with_path(of_optimizer, shapes.optimizer)
+    return dataclasses.replace(shapes, step=whole, params=params, optimizer=optimizer)
