@@ -20,7 +20,7 @@ import seqio
 import tensorflow as tf
 
 from flan_jax import errors
-from flan_jax.data import fitting, mixtures, rendering, sources, specs, splits, vocabularies
+from flan_jax.data import mixtures, rendering, sources, specs, splits, tokenising, vocabularies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,11 +144,12 @@ def _rendered(renderer: Callable[[], rendering.Renderer], vocabulary: vocabulari
 
   def tokens(index: np.ndarray, lengths: Mapping[str, int] | None) -> tuple[np.ndarray, np.ndarray, bytes, bytes, bool]:
     example = renderer().source[int(index)]
-    fitted = fitting.fit(renderer(), vocabulary, example, lengths or fitting.UNLIMITED)
-    if fitted is None:
+    room = (lengths["inputs"], lengths["targets"]) if lengths else (sys.maxsize, sys.maxsize)
+    (made,) = tokenising.tokenise(renderer(), vocabulary, room, [example])
+    if isinstance(made, str) or made.left_out:
       return np.zeros(0, np.int32), np.zeros(0, np.int32), b"", b"", False
-    texts = (fitted.rendered.inputs.encode(), fitted.rendered.targets.encode())
-    return np.array(fitted.inputs, np.int32), np.array(fitted.targets, np.int32), *texts, True
+    texts = (made.rendered.inputs.encode(), made.rendered.targets.encode())
+    return np.array(made.inputs, np.int32), np.array(made.targets, np.int32), *texts, True
 
   def preprocess(dataset: tf.data.Dataset, sequence_length: Mapping[str, int] | None = None) -> tf.data.Dataset:
     def features(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -157,8 +158,8 @@ def _rendered(renderer: Callable[[], rendering.Renderer], vocabulary: vocabulari
       columns = zip(_COLUMNS.items(), outputs, strict=True)
       return {name: tf.ensure_shape(value, shape) for (name, (_, shape)), value in columns}
 
-    fitting_rows = dataset.map(features).filter(lambda row: row["fits"])
-    return fitting_rows.map(lambda row: {name: value for name, value in row.items() if name != "fits"})
+    fitting = dataset.map(features).filter(lambda row: row["fits"])
+    return fitting.map(lambda row: {name: value for name, value in row.items() if name != "fits"})
 
   return preprocess
 
