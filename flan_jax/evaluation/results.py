@@ -43,6 +43,12 @@ class Row:
   no_answer_before: float | None  # share of outputs in which no answer was found
   no_answer_after: float
 
+  @classmethod
+  def from_json(cls, row: dict[str, Any]) -> "Row":
+    """A row of results.json, where intervals are lists."""
+    intervals = {name: None if row[name] is None else tuple(row[name]) for name in ("before_ci", "after_ci")}
+    return cls(**{**row, **intervals})
+
 
 @dataclasses.dataclass(frozen=True)
 class Average:
@@ -87,7 +93,7 @@ class Results:
     """
     try:
       content = json.loads(path.read_text(encoding="utf-8"))
-      return cls(content["about"], [Row(**row) for row in content["rows"]], content["samples"])
+      return cls(content["about"], [Row.from_json(row) for row in content["rows"]], content["samples"])
     except FileNotFoundError:
       raise FlanJaxError(f"{path}: no such file; 'flan-jax eval ... --output {path.parent}' writes it") from None
     except (ValueError, KeyError, TypeError) as error:

@@ -1,6 +1,5 @@
 """Results on a terminal: the summary, the clusters, three prompts. In a pipe the same, plain."""
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -8,16 +7,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flan_jax import terminal
 from flan_jax.evaluation.intervals import Interval
 from flan_jax.evaluation.results import FORMATS, SPLITS, Average, Results, averages_by_cluster, averages_by_split
 
-_PIPE_WIDTH = 120  # columns when nobody's terminal says how wide it is
 _PROMPT_LINES = 12
 
 
 def print_results(results: Results, console: Console | None = None) -> None:
   """Prints the summary by split and format, the breakdown by cluster, the sampled prompts and the notes."""
-  console = console or terminal()
+  console = console or terminal.console()
   console.print()
   console.print(_summary(results))
   console.print(_clusters(results))
@@ -25,12 +24,7 @@ def print_results(results: Results, console: Console | None = None) -> None:
     console.print(f"[bold]Prompt {number} of {len(results.samples)}[/], drawn by hash: {escape(_origin(sample))}")
     _print_sample(console, sample)
   for note in results.about.get("notes", []):
-    console.print(f"[yellow]Note:[/] {escape(note)}", highlight=False)
-
-
-def terminal() -> Console:
-  """The console of standard output: as wide as the terminal, or a fixed width in a pipe."""
-  return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    console.print(f"[yellow]Note:[/] {escape(note)}")
 
 
 def _summary(results: Results) -> Table:
@@ -106,12 +100,12 @@ def _origin(sample: dict) -> str:
 
 def _print_sample(console: Console, sample: dict) -> None:
   for line in _shortened(sample["prompt"]):
-    console.print(f"  [cyan]│[/] {escape(line)}", highlight=False)
-  console.print(f"  target  {escape(_quoted(sample['target']))}", highlight=False)
+    console.print(f"  [cyan]│[/] {escape(line)}")
+  console.print(f"  target  {escape(_quoted(sample['target']))}")
   for which in ("before", "after"):
     if sample[which] is not None:
       verdict = "[green]right[/]" if sample[f"{which}_correct"] else "[red]wrong[/]"
-      console.print(f"  {which:7} {escape(_quoted(sample[which]))}  {verdict}", highlight=False)
+      console.print(f"  {which:7} {escape(_quoted(sample[which]))}  {verdict}")
   console.print()
 
 

@@ -1,0 +1,136 @@
+"""`flan-jax eval`: a checkpoint, and perhaps one before it, on held-out examples."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flan_jax.errors import FlanJaxError, UsageError
+
+if TYPE_CHECKING:
+  from flan_jax.data.mixtures import MixtureSpec
+
+
+@click.command("eval")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--task", metavar="NAME", help="One task.")
+@click.option("--mixture", metavar="NAME", help="All tasks of a mixture.")
+@click.option("--suite", metavar="NAME", help="A published suite of benchmarks.")
+@click.option("--before", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint to compare with.")
+@click.option(
+  "--formats", default="zero_shot,few_shot,cot", show_default=True, metavar="F,F", help="Formats to ask in."
+)
+@click.option(
+  "--examples", type=click.IntRange(min=1), default=100, show_default=True, help="The most, a task and format."
+)
+@click.option("--shots", metavar="A,B", help="Exemplars of few-shot prompts, from A to B (default: the mixture's).")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of examples and their rendering.")
+@click.option(
+  "--max_input_tokens", type=click.IntRange(min=1), help="Longer prompts drop exemplars (default: as trained)."
+)
+@click.option("--max_new_tokens", type=click.IntRange(min=1), help="Length of an output (default: as trained).")
+@click.option("--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file, for a checkpoint that carries none.")
+@click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
+@click.option(
+  "--missing", type=click.Choice(["error", "skip"]), default="error", show_default=True, help="Absent files."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Gets results.json, predictions.jsonl and chart.png.")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+def command(checkpoint, task, mixture, suite, before, missing, output, as_json, formats, shots, **options):
+  """Measure CHECKPOINT (a MODEL_DIR, MODEL_DIR/checkpoints/STEP or a Hugging Face directory) on held-out examples.
+
+  Prints exact match by tasks seen in training and held out, zero-shot, few-shot and rationale first, with the number of
+  examples, chance and 95% intervals; with --before, what it was before; and three prompts with their answers.
+  """
+  chosen = _chosen(task, mixture, suite)
+  _require_checkpoints(checkpoint, before)
+  if output is not None:
+    _require_writable(output)
+  request = {
+    "checkpoint": checkpoint,
+    "before": before,
+    "name": chosen.name,
+    "tasks": _installed(chosen, options["data_dir"], missing),
+    "formats": _formats(formats),
+    "shots": _shots(shots) if shots else chosen.shots,
+  }
+  _evaluate(request | options, output, as_json)
+
+
+def _evaluate(request: dict, output: Path | None, as_json: bool) -> None:
+  from flan_jax.cli.environment import prepare_jax
+
+  prepare_jax()
+  from flan_jax.evaluation.chart import draw_chart
+  from flan_jax.evaluation.evaluate import Request, evaluate
+  from flan_jax.evaluation.predictions import write_predictions
+  from flan_jax.evaluation.table import print_results
+
+  results, predictions = evaluate(Request(**request))
+  if output is not None:
+    write_predictions(output / "predictions.jsonl", predictions)
+    results.write(output / "results.json")
+    draw_chart(results, output / "chart.png")
+  if as_json:
+    click.echo(json.dumps(dataclasses.asdict(results), ensure_ascii=False, indent=2))
+    return
+  print_results(results)
+  kept = (
+    f"Written to {output}: results.json, predictions.jsonl, chart.png" if output else "Not kept; --output DIR keeps it"
+  )
+  click.echo(kept)
+
+
+def _chosen(task: str | None, mixture: str | None, suite: str | None) -> "MixtureSpec":
+  """The mixture to measure on; a task is a mixture of one."""
+  from flan_jax.data import mixtures, specs
+
+  if sum(given is not None for given in (task, mixture, suite)) != 1:
+    raise UsageError("eval measures one thing: --task, --mixture or --suite")
+  if suite is not None:
+    raise UsageError(
+      f"no suite {suite!r}: this version has none. What there is: flan-jax inspect --mixtures (or --tasks)"
+    )
+  return mixtures.get_mixture(mixture if task is None else specs.get_task(task).name)
+
+
+def _installed(mixture: "MixtureSpec", data_dir: Path | None, missing: str) -> tuple[str, ...]:
+  """The tasks whose files are there; says which are skipped."""
+  from flan_jax.data import mixtures
+
+  present, absent = mixtures.installed(mixture, data_dir, missing)
+  for file in absent:
+    click.echo(f"Skipped: {file}", err=True)
+  return present
+
+
+def _require_checkpoints(*paths: Path | None) -> None:
+  for path in paths:
+    if path is not None and not path.exists():
+      raise FlanJaxError(f"{path}: there is no checkpoint here")
+
+
+def _require_writable(folder: Path) -> None:
+  folder.mkdir(parents=True, exist_ok=True)
+  if not os.access(folder, os.W_OK):
+    raise FlanJaxError(f"{folder}: cannot write here (--output)")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+  from flan_jax.data.formats import get_format
+
+  return tuple(dict.fromkeys(get_format(name.strip()).name for name in text.split(",") if name.strip()))
+
+
+def _shots(text: str) -> tuple[int, int]:
+  fewest, _, most = text.partition(",")
+  try:
+    shots = int(fewest), int(most or fewest)
+  except ValueError:
+    shots = (0, 0)
+  if not 1 <= shots[0] <= shots[1]:
+    raise UsageError(f"--shots {text}: write a number such as 3, or the fewest and the most such as 2,5")
+  return shots

@@ -1,0 +1,49 @@
+"""`flan-jax train`: gin as T5X's users know it, and short forms that print the gin they stand for."""
+
+import click
+
+from flan_jax.errors import UsageError
+
+
+@click.command("train")
+@click.argument("model", required=False)
+@click.option("--gin_file", "gin_files", multiple=True, metavar="FILE", help="A gin file; several are read in order.")
+@click.option("--gin_search_paths", metavar="D,D", help="More folders in which gin files are looked for.")
+@click.option("--sharding", metavar="NAME", help="How parameters lie on devices: a file of gin_configs/sharding.")
+@click.option("--mixture", metavar="NAME", help="What to train on: a mixture or a task, of ours or of --module.")
+@click.option("--steps", type=int, help="Steps in all, those before a resumption counted.")
+@click.option("--batch_size", type=int, help="Packed rows of a step.")
+@click.option("--learning_rate", type=float, help="The peak of the schedule.")
+@click.option("--dropout_rate", type=float, help="In [0, 1).")
+@click.option("--model_dir", metavar="DIR", help="Gets config, metrics and checkpoints; training resumes from them.")
+@click.option("--initial_checkpoint", metavar="PATH", help="Parameters to begin with: ours, or a Hugging Face folder.")
+@click.option("--data_dir", metavar="DIR", help="Folder of the collections' files.")
+@click.option("--store_dir", metavar="DIR", help="Where prepared tasks are kept.")
+@click.option("--missing", type=click.Choice(["error", "skip"]), help="What to do where a task's file is absent.")
+@click.option("--module", metavar="NAME", help="A Python module that registers SeqIO tasks of your own.")
+@click.option("--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file.")
+@click.option("--seed", type=int, help="Of parameters, dropout and the order of examples.")
+@click.pass_context
+def command(context, model, gin_files, gin_search_paths, sharding, **options):
+  """Finetune MODEL (t5_demo, t5_1_1_small, ...), or what the gin files describe.
+
+  \b
+  flan-jax train t5_1_1_small --mixture cot --steps 200 --data_dir D --model_dir M
+  flan-jax train --gin_file=gin_configs/runs/finetune.gin --gin.TRAIN_STEPS=200 ...
+
+  --gin.NAME=value sets a macro or a binding and wins over files and short forms. Ctrl-C and SIGTERM save; the same
+  command goes on from there.
+  """
+  if not model and not gin_files:
+    raise UsageError("train needs a model, such as 'flan-jax train t5_demo --mixture demo', or a --gin_file")
+  from flan_jax import configuration
+  from flan_jax.cli.environment import prepare_jax
+
+  lines = configuration.lines(
+    model, gin_files=gin_files, sharding=sharding, options=options, bindings=context.obj or ()
+  )
+  for line in lines:
+    click.echo(line)
+  prepare_jax()
+  configuration.parse(lines, search_paths=gin_search_paths.split(",") if gin_search_paths else ())
+  configuration.build().run()

@@ -1,0 +1,118 @@
+"""The evaluation itself: the same held-out prompts to one checkpoint or two, outputs to predictions to results."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from flan_jax import progress
+from flan_jax.data import specs
+from flan_jax.data.formats import DEFAULT_SHOTS
+from flan_jax.data.rendering import Rendered
+from flan_jax.errors import UsageError
+from flan_jax.evaluation.answering import Answerer
+from flan_jax.evaluation.examples import formats_of, held_out_prompts
+from flan_jax.evaluation.extraction import Extractor
+from flan_jax.evaluation.predictions import Prediction, judge
+from flan_jax.evaluation.results import Results, draw_samples, rows_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """What to measure.
+
+  Attributes:
+    checkpoint: the checkpoint 'after': a MODEL_DIR, one of its steps, or a Hugging Face directory.
+    before: a checkpoint to compare with, asked the very same prompts; None for none.
+    name: of the task or mixture, for the record.
+    tasks: full names of its tasks that are installed.
+    formats: names of formats; a task is asked in those that its type has.
+    examples: the most held-out examples of a task in each format.
+    max_input_tokens: few-shot prompts drop exemplars until they fit; None for the length it was trained with.
+    max_new_tokens: an output is cut there; None for the length it was trained with.
+    vocabulary: for checkpoints that carry none; a name or a SentencePiece file.
+  """
+
+  checkpoint: Path
+  name: str
+  tasks: tuple[str, ...]
+  before: Path | None = None
+  formats: tuple[str, ...] = ("zero_shot", "few_shot", "cot")
+  examples: int = 100
+  shots: tuple[int, int] = DEFAULT_SHOTS
+  seed: int = 0
+  max_input_tokens: int | None = None
+  max_new_tokens: int | None = None
+  vocabulary: str | None = None
+  data_dir: Path | None = None
+
+
+def evaluate(request: Request) -> tuple[Results, list[Prediction]]:
+  """Renders the prompts, asks the checkpoints (one at a time in memory) and judges the outputs.
+
+  Raises:
+    UsageError: a task or format is unknown, or no task has any of the formats.
+    FlanJaxError: a checkpoint cannot be read, or it has no vocabulary.
+  """
+  _require_formats(request)
+  answerer = Answerer.load(request.checkpoint, request.vocabulary, request.data_dir)
+  trained_tasks = answerer.trained_tasks
+  prompts = _prompts(request, answerer.fits(request.max_input_tokens))
+  predictions = list(_predictions("after", answerer, prompts, request.max_new_tokens))
+  if request.before is not None:
+    del answerer  # two of the largest models need not fit at once
+    answerer = Answerer.load(request.before, request.vocabulary, request.data_dir)
+    predictions = [*_predictions("before", answerer, prompts, request.max_new_tokens), *predictions]
+  rows = rows_of(predictions, trained_tasks or ())
+  return Results(_about(request, trained_tasks), rows, draw_samples(predictions, rows)), predictions
+
+
+def _require_formats(request: Request) -> None:
+  if not any(formats_of(task, request.formats) for task in request.tasks):
+    raise UsageError(f"no task of {request.name} has prompts in the format {' or '.join(request.formats)}")
+
+
+def _prompts(request: Request, fits: Callable[[str], bool]) -> list[Rendered]:
+  prompts = []
+  with progress.shown("rendering held-out examples", len(request.tasks), "tasks") as advance:
+    for task in request.tasks:
+      formats = formats_of(task, request.formats)
+      if formats:
+        prompts += held_out_prompts(
+          task, request.data_dir, formats, request.examples, seed=request.seed, shots=request.shots, fits=fits
+        )
+      advance(1)
+  if not prompts:
+    raise UsageError(f"no task of {request.name} has a held-out example: there is nothing to ask")
+  return prompts
+
+
+def _predictions(
+  which: str, answerer: Answerer, prompts: list[Rendered], max_new_tokens: int | None
+) -> Iterator[Prediction]:
+  extractor = Extractor(specs.closers())
+  with progress.shown(f"answering ({which})", len(prompts), "prompts") as advance:
+    outputs = answerer.answer([prompt.inputs for prompt in prompts], max_new_tokens, advance)
+  for prompt, output in zip(prompts, outputs, strict=True):
+    yield judge(which, prompt, specs.get_task(prompt.task).cluster, output, extractor)
+
+
+def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
+  """What was measured, for whoever reads results.json, and notes on what to beware of."""
+  notes = []
+  if trained_tasks is None:
+    notes.append(f"{request.checkpoint} does not say what it was trained on: every task stands as held out.")
+  for name in request.formats:
+    without = [task for task in request.tasks if not formats_of(task, [name])]
+    if without:
+      some = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+      notes.append(f"{len(without)} of {len(request.tasks)} tasks have no {name} prompts: {some}")
+  return {
+    "checkpoint": str(request.checkpoint),
+    "before": None if request.before is None else str(request.before),
+    "name": request.name,
+    "metric": "exact_match",
+    "examples": request.examples,
+    "shots": list(request.shots),
+    "seed": request.seed,
+    "notes": notes,
+  }
