@@ -1,0 +1,255 @@
+"""Each task of a mixture once through rendering and tokenisation, into its store; a store that stands is left as it is.
+
+The unit of work is a shard of a task (8,192 of its source's examples), so that one large task keeps all processes busy.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from flan_jax.data import rendering, sources, specs, store_writing, tokenising, vocabularies, workers
+from flan_jax.data.mixtures import MixtureSpec
+from flan_jax.data.store import Origin, TaskStore, open_store
+
+STORE_VERSION = 1  # part of every key: raise it when the files' layout or the length rule changes
+FEATURES = ("inputs", "targets")
+_SHARD_EXAMPLES = 8192
+_BATCH_EXAMPLES = 512  # rendered and tokenised at once
+
+# (what, total, unit) -> a context whose value is called with the number of units that were just done.
+Progress = Callable[[str, int, str], contextlib.AbstractContextManager[Callable[[int], None]]]
+
+
+@contextlib.contextmanager
+def silently(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+  """The Progress that shows nothing."""
+  del what, total, unit
+  yield lambda done: None
+
+
+def prepare(
+  mixture: MixtureSpec,
+  *,
+  data_dir: str | os.PathLike | None,
+  vocabulary: vocabularies.Vocabulary,
+  lengths: Mapping[str, int],
+  store_dir: str | os.PathLike,
+  render_seed: int = 0,
+  processes: int | None = None,
+  progress: Progress = silently,
+) -> list[TaskStore]:
+  """The stores of a mixture's tasks, in its order; those that do not stand yet are made.
+
+  Only training examples are stored; evaluation renders the held-out ones itself. How the examples of each task fared
+  (kept, held out, left out and why) stands in its manifest.
+
+  Args:
+    mixture: the tasks, all of them installed.
+    data_dir: the user's data folder; None for generated tasks.
+    lengths: tokens of a row, EOS included, by feature: 'inputs' and 'targets'. The rule is `tokenising`'s.
+    store_dir: receives a folder a task, and in it one a key.
+    render_seed: of the draws of wordings, formats and exemplars; the order of training has another.
+    processes: workers, None for one a core; 1 works in this process.
+    progress: shows how many of the sources' examples were done.
+
+  Raises:
+    MissingDataError: a task's file is not there.
+    FlanJaxError: a full disk, a damaged store, a record or template that cannot be rendered.
+  """
+  recipe = Recipe(
+    data_dir=None if data_dir is None else os.fspath(data_dir),
+    vocabulary_path=str(vocabulary.path),
+    extra_ids=vocabulary.extra_ids,
+    lengths=(lengths["inputs"], lengths["targets"]),
+    formats=mixture.formats,
+    shots=mixture.shots,
+    render_seed=render_seed,
+  )
+  jobs = [_job(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
+  missing = [job for job in jobs if not job.final.exists()]
+  if missing:
+    what = f"preparing {mixture.name} ({len(missing)} tasks)"
+    with progress(what, sum(job.source_examples for job in missing), "examples") as advance:
+      _make(missing, processes or os.cpu_count() or 1, advance)
+  return [_opened(job) for job in jobs]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """What all tasks of a preparation share; small and hashable, since it travels with each ticket.
+
+  Attributes:
+    lengths: (inputs, targets) tokens of a row.
+    formats, shots: as in MixtureSpec.
+  """
+
+  data_dir: str | None
+  vocabulary_path: str
+  extra_ids: int
+  lengths: tuple[int, int]
+  formats: tuple[tuple[str, int], ...]
+  shots: tuple[int, int]
+  render_seed: int
+
+  def vocabulary(self) -> vocabularies.Vocabulary:
+    """Loaded once a process."""
+    return vocabularies.load_vocabulary(self.vocabulary_path, extra_ids=self.extra_ids)
+
+
+def key_digest(key: Mapping[str, Any]) -> str:
+  """16 hexadecimal digits that change with anything that shaped a store."""
+  return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+  """A task to prepare: what shapes it, and the folder that its store belongs in."""
+
+  spec: specs.TaskSpec
+  recipe: Recipe
+  key: Mapping[str, Any]
+  final: pathlib.Path
+  source_examples: int
+
+  @property
+  def shards(self) -> int:
+    return max(1, -(-self.source_examples // _SHARD_EXAMPLES))
+
+
+def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> _Job:
+  spec = specs.get_task(task)
+  source = sources.open_source(spec, recipe.data_dir)
+  key = {
+    "store": STORE_VERSION,
+    "rendering": rendering.shaping_content(spec),
+    "source": source.fingerprint(),
+    "vocabulary": {"sha256": vocabulary.sha256, "extra_ids": vocabulary.extra_ids},
+    "lengths": dict(zip(FEATURES, recipe.lengths, strict=True)),
+    "formats": recipe.formats,
+    "shots": recipe.shots,
+    "render_seed": recipe.render_seed,
+    "variants": 1,
+  }
+  return _Job(spec, recipe, key, store_dir / task / key_digest(key), len(source))
+
+
+def _opened(job: _Job) -> TaskStore:
+  store = open_store(job.final)
+  return dataclasses.replace(store, rate=float(min(len(store), job.spec.cap)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ticket:
+  """One shard of one task."""
+
+  task: str
+  number: int
+  folder: pathlib.Path
+  recipe: Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class _Result:
+  """A shard's index, and how its source's examples fared."""
+
+  shard: store_writing.Shard
+  counts: Counter[str]
+
+
+@dataclasses.dataclass
+class _UnderWay:
+  """A task some of whose shards are made."""
+
+  job: _Job
+  folder: pathlib.Path
+  results: dict[int, _Result] = dataclasses.field(default_factory=dict)
+
+
+def _make(jobs: list[_Job], processes: int, advance: Callable[[int], None]) -> None:
+  under_way: dict[str, _UnderWay] = {}
+  processes = min(processes, sum(job.shards for job in jobs))
+  with (
+    contextlib.ExitStack() as folders,
+    contextlib.closing(workers.results(_make_shard, _tickets(jobs, under_way, folders), processes)) as results,
+  ):
+    for ticket, result in results:
+      task = under_way[ticket.task]
+      task.results[ticket.number] = result
+      advance(len(_source_range(ticket.number, task.job.source_examples)))
+      if len(task.results) == task.job.shards:
+        _finish(under_way.pop(ticket.task))
+
+
+def _tickets(jobs: list[_Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[_Ticket]:
+  """The shards of every task; a task's temporary folder is made when its turn comes and gone in the end."""
+  for job in jobs:
+    folder = folders.enter_context(store_writing.building(job.final))
+    under_way[job.spec.name] = _UnderWay(job, folder)
+    for number in range(job.shards):
+      yield _Ticket(job.spec.name, number, folder, job.recipe)
+
+
+def _finish(task: _UnderWay) -> None:
+  job = task.job
+  results = [task.results[number] for number in range(job.shards)]
+  problems = sources.open_source(job.spec, job.recipe.data_dir).problems
+  facts = {
+    "task": job.spec.name,
+    "features": list(FEATURES),
+    "token_dtype": store_writing.token_dtype(job.recipe.vocabulary().size),
+    "counts": {**_total(result.counts for result in results), "malformed records": len(problems)},
+    "malformed": [str(problem) for problem in problems[:20]],
+    "key": job.key,
+  }
+  store_writing.commit(task.folder, job.final, [result.shard for result in results], facts)
+
+
+def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
+  total: Counter[str] = Counter()
+  for one in counts:
+    total.update(one)  # unlike +, keeps what was counted 0 times
+  return total
+
+
+def _make_shard(ticket: _Ticket) -> _Result:
+  """What a worker does: the training examples of one range of the source, written to one record file."""
+  renderer, vocabulary = _renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
+  span = _source_range(ticket.number, len(renderer.source))
+  train = renderer.splits.train
+  chosen = train[(train >= span.start) & (train < span.stop)].tolist()
+  counts = Counter({"kept": 0, "held out": len(span) - len(chosen)})
+  writer = store_writing.ShardWriter(ticket.folder, ticket.number, FEATURES, store_writing.token_dtype(vocabulary.size))
+  with store_writing.naming_disk_errors(ticket.folder.parent), writer:
+    for start in range(0, len(chosen), _BATCH_EXAMPLES):
+      examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
+      for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples):
+        counts.update(_add(writer, one))
+  return _Result(writer.shard, counts)
+
+
+def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> list[str]:
+  """Writes the example if it may be kept; returns what to count."""
+  if isinstance(one, str):
+    return [one]
+  if one.left_out:
+    return [one.left_out]
+  made = one.rendered
+  origin = Origin(made.example_id, made.wording, made.format, made.shots)
+  writer.add({"inputs": one.inputs, "targets": one.targets}, origin)
+  return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
+
+
+def _source_range(number: int, source_examples: int) -> range:
+  return range(number * _SHARD_EXAMPLES, min((number + 1) * _SHARD_EXAMPLES, source_examples))
+
+
+@functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another
+def _renderer(task: str, recipe: Recipe) -> rendering.Renderer:
+  return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, recipe.formats, recipe.shots)

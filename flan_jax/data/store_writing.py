@@ -1,0 +1,214 @@
+"""Putting a task's store on disk: whole or not at all, whoever else is at it and whenever the process is killed.
+
+Everything is written into a folder of its own beside the final one, flushed to disk, and renamed at the end. Two
+preparers of one store write the same records; the second to finish drops its copy.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from array_record.python import array_record_module
+
+from flan_jax import errors
+from flan_jax.data import store
+from flan_jax.data.store import Origin
+
+# Records are read singly, at random; compressed groups of the default 16 would be unpacked whole for each.
+_RECORD_OPTIONS = "group_size:1,uncompressed"
+_VERSIONED = ("flan_jax", "numpy", "sentencepiece", "array_record")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+  """What the index and the manifest need to know of one record file."""
+
+  file: str
+  lengths: np.ndarray  # int32 [examples, features]
+  origins: list[Origin]
+
+
+class ShardWriter:
+  """Writes examples to one record file; a context manager, whose `shard` is complete after its end."""
+
+  def __init__(self, folder: pathlib.Path, number: int, features: Sequence[str], token_dtype: str):
+    self._path = folder / f"records-{number:05}.array_record"
+    self._features = tuple(features)
+    self._dtype = np.dtype(token_dtype)
+    self._lengths: list[list[int]] = []
+    self._origins: list[Origin] = []
+
+  def __enter__(self) -> "ShardWriter":
+    self._writer = array_record_module.ArrayRecordWriter(str(self._path), _RECORD_OPTIONS)
+    return self
+
+  def add(self, tokens: Mapping[str, Sequence[int] | np.ndarray], origin: Origin) -> None:
+    """One example: the clean tokens of each feature, without EOS."""
+    lengths = [len(tokens[feature]) for feature in self._features]
+    parts = [np.asarray(tokens[feature], self._dtype).tobytes() for feature in self._features]
+    self._writer.write(b"".join([np.array(lengths, np.int32).tobytes(), *parts]))
+    self._lengths.append(lengths)
+    self._origins.append(origin)
+
+  def __exit__(self, *_: object) -> None:
+    self._writer.close()
+    _flush(self._path)
+
+  @property
+  def shard(self) -> Shard:
+    lengths = np.array(self._lengths, np.int32).reshape(-1, len(self._features))
+    return Shard(self._path.name, lengths, self._origins)
+
+
+def token_dtype(vocabulary_size: int) -> str:
+  """The narrowest type of the ids on disk; T5's 32,100 fit into two bytes."""
+  return "uint16" if vocabulary_size <= 1 << 16 else "int32"
+
+
+@contextlib.contextmanager
+def building(final: pathlib.Path) -> Iterator[pathlib.Path]:
+  """A temporary folder beside `final`, gone at the end of the context unless `commit` has renamed it.
+
+  Folders that killed preparers of this machine left behind are removed on the way.
+
+  Raises:
+    FlanJaxError: the disk is full, or the folder cannot be written.
+  """
+  temporary = new_temporary(final)
+  try:
+    yield temporary
+  finally:
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def new_temporary(final: pathlib.Path) -> pathlib.Path:
+  """A new folder beside `final` that no reader looks at; its name says whose it is."""
+  with naming_disk_errors(final.parent):
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(final.parent)
+    return pathlib.Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{_owner()}.{os.getpid()}."))
+
+
+def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str, Any]) -> None:
+  """Writes index and manifest beside the records and renames the folder to `final`; harmless if `final` stands already.
+
+  Args:
+    temporary: holds the record files; made by `building` or `new_temporary`.
+    final: the store's folder.
+    shards: in the order of the examples.
+    facts: of the manifest: `task`, `features`, `token_dtype`, and what else a reader of it wants to know.
+
+  Raises:
+    FlanJaxError: the disk is full, or the folder cannot be written.
+  """
+  with naming_disk_errors(final.parent):
+    _write_index(temporary / store.INDEX, shards)
+    content = json.dumps(_manifest(temporary, shards, facts), indent=2, ensure_ascii=False)
+    (temporary / store.MANIFEST).write_text(content + "\n", encoding="utf-8")
+    _flush(temporary / store.MANIFEST)
+    os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp's folders are open to their owner only
+    _flush(temporary)
+    try:
+      os.rename(temporary, final)
+    except OSError:
+      if not (final / store.MANIFEST).exists():
+        raise
+      shutil.rmtree(temporary, ignore_errors=True)  # another preparer was faster
+    _flush(final.parent)
+
+
+@contextlib.contextmanager
+def naming_disk_errors(folder: pathlib.Path) -> Iterator[None]:
+  """Turns the system's errors (full disk, no permission) into one that says where and what to do."""
+  try:
+    yield
+  except OSError as error:
+    raise errors.FlanJaxError(
+      f"cannot write the store in {folder}: {error.strerror or error}. Nothing half-written is used; "
+      "free the space or give another folder (STORE_DIR), and the next run goes on with the tasks that are missing"
+    ) from None
+
+
+def _write_index(path: pathlib.Path, shards: Sequence[Shard]) -> None:
+  origins = [origin for shard in shards for origin in shard.origins]
+  wordings, wording = np.unique([origin.wording for origin in origins], return_inverse=True)
+  formats, form = np.unique([origin.format for origin in origins], return_inverse=True)
+  with path.open("wb") as file:
+    np.savez(
+      file,
+      lengths=np.concatenate([shard.lengths for shard in shards]),
+      example_id=np.array([origin.example_id.encode() for origin in origins], np.bytes_),
+      wordings=wordings.astype(np.str_),
+      wording=wording.astype(np.int32),
+      formats=formats.astype(np.str_),
+      format=form.astype(np.int32),
+      shots=np.array([origin.shots for origin in origins], np.int32),
+    )
+  _flush(path)
+
+
+def _manifest(folder: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str, Any]) -> dict[str, Any]:
+  tokens = np.concatenate([shard.lengths for shard in shards]).sum(axis=0, dtype=np.int64)
+  return {
+    **facts,
+    "examples": sum(len(shard.origins) for shard in shards),
+    "tokens": dict(zip(facts["features"], tokens.tolist(), strict=True)),
+    "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    "versions": {
+      "python": platform.python_version(),
+      **{name: importlib.metadata.version(name) for name in _VERSIONED},
+    },
+    "index": _file_entry(folder / store.INDEX),
+    "records": [{**_file_entry(folder / shard.file), "examples": len(shard.origins)} for shard in shards],
+  }
+
+
+def _file_entry(path: pathlib.Path) -> dict[str, Any]:
+  return {"file": path.name, "bytes": path.stat().st_size, "xxh3": store.checksum(path)}
+
+
+def _sweep(folder: pathlib.Path) -> None:
+  """Removes the temporary folders of processes of this machine that are no more."""
+  for path in folder.glob(f".{_owner()}.*"):
+    pid = path.name.split(".")[2]
+    if pid.isdigit() and not _alive(int(pid)):
+      shutil.rmtree(path, ignore_errors=True)
+
+
+def _owner() -> str:
+  return f"making-{socket.gethostname().replace('.', '-')}"
+
+
+def _alive(pid: int) -> bool:
+  try:
+    os.kill(pid, 0)
+  except ProcessLookupError:
+    return False
+  except PermissionError:
+    return True
+  return True
+
+
+def _flush(path: pathlib.Path) -> None:
+  handle = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(handle)
+  finally:
+    os.close(handle)
+
+
+def _umask() -> int:
+  current = os.umask(0)
+  os.umask(current)
+  return current

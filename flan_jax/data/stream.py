@@ -1,0 +1,324 @@
+"""The training stream: batch after batch without end, each a function of (stores, seed, position) and of nothing else.
+
+A window is a declared number of successive examples of the mixture. It is planned whole, from lengths alone: which
+examples come (`mixing`), which share a row (`packing`), and in which order the rows come (a hash; packing sorts them).
+A batch is the next rows, and goes on into the next window where one ends. So a run resumes from two integers, and any
+host can build any rows.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from flan_jax import draws, errors
+from flan_jax.data import packing, segments
+from flan_jax.data.mixing import Mixing, permute
+from flan_jax.data.segments import Batch
+from flan_jax.data.store import Origin, TaskStore
+
+FEATURES = ("inputs", "targets")
+WINDOW = 16_384  # examples; rows are about 99.5% full from here on, and a plan takes 0.1 s
+_WINDOWS = 2  # kept in memory: the one that a batch ends and the one that it begins
+
+
+@dataclasses.dataclass(frozen=True)
+class Position:
+  """Where the next batch begins; all the state that a checkpoint of the data needs."""
+
+  window: int = 0
+  row: int = 0
+
+  def to_json(self) -> dict[str, int]:
+    return dataclasses.asdict(self)
+
+  @classmethod
+  def from_json(cls, content: Mapping[str, int]) -> "Position":
+    return cls(content["window"], content["row"])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+  """The rows of one window; entries of the arrays are examples, ordered by row.
+
+  Attributes:
+    task: int64 [examples], index into the stores.
+    example: int64 [examples], index into the task's store.
+    epoch: int64 [examples], how often the task had been gone through before.
+    starts: int64 [rows + 1]; the examples of row r are starts[r] .. starts[r + 1] - 1.
+  """
+
+  task: np.ndarray
+  example: np.ndarray
+  epoch: np.ndarray
+  starts: np.ndarray
+
+  @property
+  def rows(self) -> int:
+    return len(self.starts) - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+  """Provenance of one example of a batch: its row in the batch, its segment id there, and what made it."""
+
+  row: int
+  segment: int
+  task: str
+  example: int
+  epoch: int
+  origin: Origin
+
+
+class Stream:
+  """The batches of a run."""
+
+  def __init__(
+    self,
+    stores: Sequence[TaskStore],
+    rates: Sequence[int | float],
+    lengths: Mapping[str, int],
+    batch_rows: int,
+    seed: int,
+    window: int = WINDOW,
+  ):
+    """Reads the lengths of all examples (8 bytes each), no tokens.
+
+    Args:
+      stores: the tasks, all different; those without examples are passed over.
+      rates: how often each task is drawn, in any unit; 0 for never. Usually `store.rate`.
+      lengths: tokens of a row by feature, EOS included; at least those that the stores were prepared for.
+      batch_rows: packed rows of a batch, over all hosts.
+      seed: of the order.
+      window: examples that are planned together. Another window is another order.
+
+    Raises:
+      FlanJaxError: no task has examples, or an example is longer than a row.
+    """
+    drawn = [(store, rate) for store, rate in zip(stores, rates, strict=True) if len(store) and rate > 0]
+    if not drawn:
+      raise errors.FlanJaxError(f"no task of {[store.task for store in stores]} has an example to train on")
+    self.stores = tuple(store for store, _ in drawn)
+    self.batch_rows = batch_rows
+    self._capacity = tuple(lengths[feature] for feature in FEATURES)
+    self._seed = seed
+    self._window = window
+    names = [store.task for store in self.stores]
+    self._mixing = Mixing(names, [len(store) for store in self.stores], [float(rate) for _, rate in drawn], seed)
+    # All lengths in one array, EOS counted, and where each task's begin.
+    self._offsets = np.cumsum([0, *(len(store) for store in self.stores)])
+    self._lengths = np.concatenate([store.lengths for store in self.stores]) + 1
+    self._check_lengths()
+    self._plan = functools.lru_cache(maxsize=_WINDOWS)(self._make_plan)
+    self._held = functools.lru_cache(maxsize=_WINDOWS)(self._read)
+
+  def batch(self, position: Position, shard: tuple[int, int] = (0, 1)) -> tuple[Batch, Position]:
+    """The batch at a position, or one host's rows of it, and the position of the next.
+
+    Args:
+      position: any that `batch` gave, or Position().
+      shard: (index, count); equal numbers of rows, which concatenate to the batch in the order of the indices.
+
+    Returns:
+      int32 arrays of batch_rows / count rows, see `segments.encoder_decoder_batch`; the next Position.
+
+    Raises:
+      ValueError: the rows do not divide by the count.
+      StoreError: a store is damaged.
+    """
+    mine = _shard_rows(self.batch_rows, shard)
+    inputs: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    row_of: list[np.ndarray] = []
+    pieces, after = self._pieces(position)
+    for piece in pieces:
+      held = self._held(piece.window, piece.alignment, shard)
+      first, last = max(piece.first, mine.start), min(piece.first + piece.rows, mine.stop)
+      for row in range(first, last):
+        entries = held.entries[piece.start + row - piece.first]
+        inputs += held.inputs[entries.start : entries.stop]
+        targets += held.targets[entries.start : entries.stop]
+        row_of.append(np.full(len(entries), row - mine.start))
+    shape = (len(mine), *self._capacity)
+    return segments.encoder_decoder_batch(np.concatenate(row_of), inputs, targets, shape), after
+
+  def rows(self, position: Position) -> list[Segment]:
+    """What stands in the batch at a position, by row and segment, without reading its tokens."""
+    found = []
+    for piece in self._pieces(position)[0]:
+      plan = self.plan(piece.window)
+      for row in range(piece.rows):
+        start, stop = plan.starts[piece.start + row], plan.starts[piece.start + row + 1]
+        found += [self._segment(plan, entry, piece.first + row, entry - start + 1) for entry in range(start, stop)]
+    return found
+
+  def plan(self, window: int) -> Plan:
+    """What stands in the rows of a window."""
+    return self._plan(window)
+
+  def _make_plan(self, window: int) -> Plan:
+    drawn = self._mixing.draw(window * self._window, self._window)
+    packed = packing.pack(self._lengths[self._offsets[drawn.task] + drawn.example], self._capacity)
+    rows = int(packed.max()) + 1
+    row = self._shuffled(window, rows)[packed]
+    order = np.argsort(row, kind="stable")
+    starts = np.searchsorted(row[order], np.arange(rows + 1))
+    return Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], starts)
+
+  def _shuffled(self, window: int, rows: int) -> Int64[np.ndarray, "rows"]:
+    key = np.full(rows, draws.hash64(self._seed, window, "rows"), np.uint64)
+    return permute(np.arange(rows), np.full(rows, rows), key)
+
+  def _pieces(self, position: Position) -> tuple[list["_Piece"], Position]:
+    """The stretches of windows that a batch is made of, and where the next batch begins."""
+    window, row, filled = position.window, position.row, 0
+    pieces = []
+    while filled < self.batch_rows:
+      rows = self.plan(window).rows
+      if not 0 <= row < rows:
+        raise ValueError(f"window {window} has {rows} rows, there is no row {row}: the position is of another stream")
+      taken = min(rows - row, self.batch_rows - filled)
+      pieces.append(_Piece(window, row, taken, filled, (row - filled) % self.batch_rows))
+      filled, row = filled + taken, row + taken
+      if row == rows:
+        window, row = window + 1, 0
+    return pieces, Position(window, row)
+
+  def _read(self, window: int, alignment: int, shard: tuple[int, int]) -> "_Held":
+    """The tokens of all rows of a window that are a shard's, in one batched read a file.
+
+    Args:
+      alignment: batches begin at the rows that are this number modulo `batch_rows`.
+    """
+    plan, mine = self.plan(window), _shard_rows(self.batch_rows, shard)
+    place = (np.arange(plan.rows) - alignment) % self.batch_rows
+    rows = np.flatnonzero((place >= mine.start) & (place < mine.stop))
+    spans = [range(plan.starts[row], plan.starts[row + 1]) for row in rows]
+    wanted = np.array([entry for span in spans for entry in span], np.int64)
+    ends = np.cumsum([len(span) for span in spans], dtype=np.int64).tolist()
+    entries = {row: range(end - len(span), end) for row, span, end in zip(rows.tolist(), spans, ends, strict=True)}
+    return _Held(entries, *self._tokens(plan.task[wanted], plan.example[wanted]))
+
+  def _tokens(
+    self, task: Int64[np.ndarray, "n"], example: Int64[np.ndarray, "n"]
+  ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(inputs, targets) of each example; the files are visited one after another, each from its front to its end."""
+    order = np.lexsort((example, task))
+    bounds = np.flatnonzero(np.r_[True, np.diff(task[order]) != 0, True]) if len(order) else [0]
+    none = np.zeros(0, np.int32)
+    inputs, targets = [none] * len(order), [none] * len(order)
+    for first, last in itertools.pairwise(bounds):
+      places = order[first:last]
+      tokens = self.stores[task[places[0]]].read(example[places])
+      for place, read, said in zip(places.tolist(), tokens["inputs"], tokens["targets"], strict=True):
+        inputs[place], targets[place] = read, said
+    return inputs, targets
+
+  def _segment(self, plan: Plan, entry: int, row: int, segment: int) -> Segment:
+    store, example = self.stores[plan.task[entry]], int(plan.example[entry])
+    return Segment(row, int(segment), store.task, example, int(plan.epoch[entry]), store.origins([example])[0])
+
+  def _check_lengths(self) -> None:
+    long = np.flatnonzero((self._lengths > self._capacity).any(axis=1))
+    if len(long):
+      store = self.stores[int(np.searchsorted(self._offsets, long[0], side="right")) - 1]
+      raise errors.FlanJaxError(
+        f"{store.folder}: an example of {self._lengths[long[0]].tolist()} tokens (with EOS) is longer than a row of "
+        f"{list(self._capacity)}; prepare the task for these lengths"
+      )
+
+
+class Prefetcher:
+  """Batches of a stream in order, made ahead by one thread; an endless iterator, closed by its context.
+
+  >>> with Prefetcher(stream, position) as batches:
+  ...   for batch, after in batches: ...
+  """
+
+  def __init__(self, stream: Stream, position: Position, shard: tuple[int, int] = (0, 1), ahead: int = 4):
+    """Starts the thread.
+
+    Args:
+      position: of the first batch.
+      shard: see `Stream.batch`.
+      ahead: batches that wait ready; a window's plan takes about 0.1 s, which they bridge.
+    """
+    self._ready: queue.Queue[tuple[Batch, Position] | BaseException] = queue.Queue(ahead)
+    self._closed = threading.Event()
+    self._thread = threading.Thread(target=self._work, args=(stream, position, shard), name="batches", daemon=True)
+    self._thread.start()
+
+  def __enter__(self) -> "Prefetcher":
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    self.close()
+
+  def __iter__(self) -> "Prefetcher":
+    return self
+
+  def __next__(self) -> tuple[Batch, Position]:
+    """A batch and the position after it; raises what the thread raised, then and ever after."""
+    if self._closed.is_set():
+      raise StopIteration
+    ready = self._ready.get()
+    if isinstance(ready, BaseException):
+      self._ready.put(ready)
+      raise ready
+    return ready
+
+  def close(self) -> None:
+    """Ends the thread; may be called twice."""
+    self._closed.set()
+    with contextlib.suppress(queue.Empty):
+      while True:
+        self._ready.get_nowait()
+    self._thread.join()
+
+  def _work(self, stream: Stream, position: Position, shard: tuple[int, int]) -> None:
+    try:
+      while not self._closed.is_set():
+        batch, position = stream.batch(position, shard)
+        self._put((batch, position))
+    except BaseException as error:  # whatever it is, the consumer must hear of it rather than wait
+      self._put(error)
+
+  def _put(self, item: tuple[Batch, Position] | BaseException) -> None:
+    while not self._closed.is_set():
+      with contextlib.suppress(queue.Full):
+        self._ready.put(item, timeout=0.1)
+        return
+
+
+@dataclasses.dataclass(frozen=True)
+class _Piece:
+  """A stretch of one window in a batch: rows start .. start + rows - 1 are the batch's from `first` on."""
+
+  window: int
+  start: int
+  rows: int
+  first: int
+  alignment: int  # rows of the window that are this number modulo the batch's rows begin a batch
+
+
+@dataclasses.dataclass(frozen=True)
+class _Held:
+  """Tokens in memory: by row of the window, which entries of the lists are its examples."""
+
+  entries: dict[int, range]
+  inputs: list[np.ndarray]
+  targets: list[np.ndarray]
+
+
+def _shard_rows(batch_rows: int, shard: tuple[int, int]) -> range:
+  index, count = shard
+  if batch_rows % count or not 0 <= index < count:
+    raise ValueError(f"{batch_rows} rows are not {count} equal shards with a number {index}")
+  size = batch_rows // count
+  return range(index * size, (index + 1) * size)
