@@ -17,7 +17,7 @@ from flan_jax.data import formats as formats_
 from flan_jax.data import sources, specs, splits, templates
 
 # Part of a store's key: raise it when the code below renders anything differently.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def _indices(renderer: Callable[[], rendering.Renderer]) -> Callable[..., tf.dat
 def _rendered(renderer: Callable[[], rendering.Renderer], vocabulary: vocabularies.Vocabulary) -> Callable[..., Any]:
   """A preprocessor: index -> tokens by the store's length rule; an example that does not fit is left out, as there."""
 
-  def tokens(index: np.ndarray, lengths: Mapping[str, int] | None) -> tuple[np.ndarray, np.ndarray, bytes, bytes, bool]:
+  def tokens(index: np.integer, lengths: Mapping[str, int] | None) -> tuple[np.ndarray, np.ndarray, bytes, bytes, bool]:
     example = renderer().source[int(index)]
     room = (lengths["inputs"], lengths["targets"]) if lengths else (sys.maxsize, sys.maxsize)
     (made,) = tokenising.tokenise(renderer(), vocabulary, room, [example])

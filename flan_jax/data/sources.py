@@ -81,7 +81,7 @@ class Source:
   def __len__(self) -> int:
     return len(self._good)
 
-  def __getitem__(self, index: int) -> Example:
+  def __getitem__(self, index: int | np.integer) -> Example:
     """The index-th good record; raises FlanJaxError where a generator gives a record that its type refuses."""
     row = int(self._good[index])
     try:

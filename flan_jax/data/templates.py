@@ -44,7 +44,7 @@ class Turn:
   """A compiled wording of one question, parted where a list of options goes.
 
   The list stands after the question: at the very end, or, when the wording's last line is a cue such as 'Answer:' (no
-  field in it, a colon at its end), before that line.
+  field in it; a colon, '=' or an arrow at its end), before that line.
 
       What is 2 + 3?        What is 2 + 3?
       Answer:               Options:
@@ -108,6 +108,7 @@ def variables(text: str) -> set[str]:
 _ENVIRONMENT = jinja2.sandbox.ImmutableSandboxedEnvironment(
   undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True
 )
+_CUE_ENDS = (":", "：", "=", ">", "→")
 _HOLE = re.compile(r"\{\{ *(\w+) *\}\}")
 
 
@@ -120,7 +121,7 @@ def _parted(turn: str) -> tuple[str, str]:
   ('{{ question }}\\nAnswer briefly.', '')
   """
   question, _, last = turn.rstrip().rpartition("\n")
-  if not question.strip() or "}" in last or not last.rstrip().endswith((":", "：")):
+  if not question.strip() or "}" in last or not last.rstrip().endswith(_CUE_ENDS):
     return turn, ""
   question = question.rstrip()
   return question, turn[len(question) :]

@@ -56,6 +56,7 @@ def test_a_wording_that_uses_another_field_is_refused_when_compiled():
     ("{{ q }}", "Sum?\nOptions:\n- 1"),
     ("{{ q }}\nAnswer:", "Sum?\nOptions:\n- 1\nAnswer:"),
     ("Now: {{ q }}\n\nAnswer:", "Now: Sum?\nOptions:\n- 1\n\nAnswer:"),
+    ("{{ q }}\n=>", "Sum?\nOptions:\n- 1\n=>"),
     ("{{ q }}\nBe brief.", "Sum?\nBe brief.\nOptions:\n- 1"),
     ("Asked:\n{{ q }}", "Asked:\nSum?\nOptions:\n- 1"),
     ("{{ q }}\nSo {{ q }}:", "Sum?\nSo Sum?:\nOptions:\n- 1"),

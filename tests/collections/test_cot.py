@@ -1,0 +1,69 @@
+"""The chain-of-thought collection on the published files: counts, honest options, every format."""
+
+import pytest
+
+from flan_jax.data import formats, mixtures, rendering, sources, specs
+
+# Rows of the published files, and how many of them list options that are all the same text ('(A) kmph (B) kmph').
+ROWS = {
+  "gsm8k": (7473, 0),
+  "aqua": (2728, 6),
+  "ecqa": (7112, 0),
+  "qasc": (1084, 0),
+  "strategyqa": (2061, 0),
+  "creak": (6915, 0),
+  "sensemaking": (6070, 0),
+}
+CHOICES = {"gsm8k": 0, "aqua": 5, "ecqa": 5, "qasc": 8, "strategyqa": 2, "creak": 2, "sensemaking": 2}
+
+
+@pytest.fixture(params=sorted(ROWS))
+def renderer(request, shared_data) -> rendering.Renderer:
+  return rendering.Renderer(f"cot.{request.param}", shared_data)
+
+
+def some(renderer: rendering.Renderer) -> list[sources.Example]:
+  return [renderer.source[i] for i in range(0, len(renderer.source), 97)]
+
+
+def test_nine_tasks_two_of_them_not_here(shared_data):
+  present, missing = mixtures.installed(mixtures.get_mixture("cot"), shared_data, "skip")
+  assert sorted(present) == sorted(f"cot.{name}" for name in ROWS)
+  assert {file.file for file in missing} == {"esnli_train.tsv", "qed_train.tsv"}
+
+
+def test_every_row_is_an_example_or_a_told_problem(renderer):
+  rows, malformed = ROWS[renderer.spec.name.removeprefix("cot.")]
+  assert len(renderer.source) == rows - malformed
+  assert len(renderer.source.problems) == malformed
+  assert all("are all" in problem.reason for problem in renderer.source.problems)
+
+
+def test_every_format_renders_whole(renderer):
+  for example in some(renderer):
+    for form in formats.FORMATS:
+      made = renderer.render(example, format=form)
+      assert "{{" not in made.inputs + made.targets
+      assert "\\n" not in made.inputs + made.targets
+      assert example.fields["question"] in made.inputs
+      assert made.targets.startswith(example.fields["rationale"] if formats.FORMATS[form].rationale else made.answer)
+      assert made.shots == len(made.exemplar_ids) == (0 if form in ("zero_shot", "cot") else made.shots)
+
+
+def test_targets_are_texts_of_the_choices_never_letters(renderer):
+  most = CHOICES[renderer.spec.name.removeprefix("cot.")]
+  for example in some(renderer):
+    made = renderer.render(example, format="zero_shot")
+    assert len(made.choices) <= most
+    assert (made.answer in made.choices) == bool(most)
+    assert not (made.answer.startswith("(") and made.answer.endswith(")") and len(made.answer) == 3)
+
+
+def test_no_list_of_options_is_left_where_none_is_shown(renderer):
+  if renderer.spec.show_options == "in_question":
+    pytest.skip("the list is the question")
+  for example in some(renderer):
+    for form in formats.FORMATS:
+      made = renderer.render(example, format=form)
+      heads = sum(made.inputs.count(f"\n{head}\n") for head in {style.head for style in specs.option_styles()})
+      assert heads == (1 + made.shots if made.options_shown else 0)
