@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs the tests (under ten minutes on 2 cores), setting up .venv first if needed. --all adds the slow ones.
+# Anything else goes to pytest: bash scripts/test.sh -k packing
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" test
+
+select=(-m "not slow")
+if [ "${1:-}" = "--all" ]; then
+  select=()
+  shift
+fi
+# Eight devices on the CPU, so that sharding is tested wherever the tests run (tests/conftest.py sets it too).
+exec python -m pytest -n "${PYTEST_WORKERS:-2}" "${select[@]}" "$@"

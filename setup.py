@@ -1,0 +1,46 @@
+"""flan_jax: instruction finetuning of language models in JAX."""
+
+import pathlib
+
+import setuptools
+
+setuptools.setup(
+  name="flan_jax",
+  version="0.1.0",
+  description="Instruction finetuning in JAX, from raw datasets to the scaling plots.",
+  long_description=(pathlib.Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+  long_description_content_type="text/markdown",
+  license="Apache-2.0",
+  python_requires=">=3.11",
+  # gin_configs/ stands at the top level for its readers; a wheel carries it inside the package.
+  packages=[*setuptools.find_packages(include=["flan_jax", "flan_jax.*"]), "flan_jax.gin_configs"],
+  package_dir={"flan_jax.gin_configs": "gin_configs"},
+  package_data={"flan_jax": ["collections/**/*"], "flan_jax.gin_configs": ["**/*.gin"]},
+  install_requires=[
+    "array_record",
+    "click",
+    "flax",
+    "gin-config",
+    "jax",
+    "jaxtyping",
+    "jinja2",
+    "matplotlib",
+    "numpy",
+    "optax",
+    "orbax-checkpoint",
+    "pyyaml",
+    "rich",
+    "safetensors",
+    "sentencepiece",
+    "seqio",
+    "tensorboardX",
+    "tensorflow-datasets",
+    "xxhash",
+  ],
+  extras_require={
+    "cuda": ["jax[cuda12]"],
+    "tpu": ["jax[tpu]"],
+    "test": ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff"],
+  },
+  entry_points={"console_scripts": ["flan-jax = flan_jax.cli.main:main"]},
+)

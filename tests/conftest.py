@@ -1,0 +1,35 @@
+"""Eight fake CPU devices, shapes checked while tests run, and the shared samples where they are."""
+
+import os
+import pathlib
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+
+from jaxtyping import install_import_hook
+
+# Shape annotations are checked at every call while tests run; must come before flan_jax's modules are imported.
+_hook = install_import_hook("flan_jax", "beartype.beartype")
+
+import pytest
+
+SHARED = pathlib.Path(__file__).parent.parent.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+  """The real samples of the published formats; a test that needs them skips where they are absent."""
+  return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def golden() -> pathlib.Path:
+  """Checkpoints and logits that T5X and Hugging Face wrote."""
+  return _shared("golden")
+
+
+def _shared(folder: str) -> pathlib.Path:
+  path = SHARED / folder
+  if not path.is_dir():
+    pytest.skip(f"{path} is not here: it is the workplace's, not the project's")
+  return path
