@@ -106,7 +106,7 @@ def parse(gin_lines: Sequence[str], search_paths: Sequence[str] = ()) -> None:
   for line in gin_lines:
     try:
       gin.parse_config(line)
-    except (FlanJaxError, OSError, ImportError, SyntaxError, ValueError, tokenize.TokenError) as error:
+    except (FlanJaxError, OSError, ImportError, KeyError, SyntaxError, ValueError, tokenize.TokenError) as error:
       raise _readable(error, line) from error
 
 

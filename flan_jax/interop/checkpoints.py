@@ -10,9 +10,7 @@ in the record and is compared after reading, and files.json names the damaged fi
 """
 
 import dataclasses
-import functools
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +21,7 @@ import orbax.checkpoint as ocp
 import xxhash
 from jaxtyping import Array, UInt32
 
+from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
@@ -150,13 +149,8 @@ def fingerprints(arrays: Mapping[str, jax.Array]) -> dict[str, str]:
 
 
 def write_file_sums(folder: pathlib.Path) -> None:
-  """Writes files.json, atomically."""
-  temporary = folder / f".{FILES}.{os.getpid()}"
-  with temporary.open("w", encoding="utf-8") as file:
-    json.dump(_file_sums(folder), file, indent=1, sort_keys=True)
-    file.flush()
-    os.fsync(file.fileno())
-  temporary.replace(folder / FILES)
+  """Writes files.json."""
+  write_atomically(folder / FILES, json.dumps(_file_sums(folder), indent=1, sort_keys=True).encode())
 
 
 def damaged_files(folder: pathlib.Path) -> list[str]:
@@ -173,7 +167,7 @@ def damaged_files(folder: pathlib.Path) -> list[str]:
   ]
 
 
-@functools.partial(jax.jit, static_argnames=())
+@jax.jit
 def _fingerprint(array: Array) -> UInt32[Array, ""]:
   """Sum over elements of mix(bits ^ mix(index)). For a given index that is a bijection of the bits, so one changed
   element always shows; the sum is over integers modulo 2**32, so any order of adding gives the same."""

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 from flan_jax.errors import UsageError
 
 
-@gin.register("constant")
+@gin.register
 @dataclasses.dataclass(frozen=True)
 class Constant:
   """Always 1: Flan-T5's finetuning schedule."""
@@ -18,7 +18,7 @@ class Constant:
     return jnp.ones((), jnp.float32)
 
 
-@gin.register("warmup_linear")
+@gin.register
 @dataclasses.dataclass(frozen=True)
 class WarmupLinear:
   """Up to 1 over the first `warmup_steps`, then straight down to 0 at `total_steps`.
@@ -32,7 +32,7 @@ class WarmupLinear:
   def __post_init__(self):
     if not 0 <= self.warmup_steps < self.total_steps:
       raise UsageError(
-        f"warmup_linear.warmup_steps = {self.warmup_steps} and total_steps = {self.total_steps}: "
+        f"WarmupLinear.warmup_steps = {self.warmup_steps} and total_steps = {self.total_steps}: "
         "the warm-up must end before the run does"
       )
 
@@ -42,7 +42,7 @@ class WarmupLinear:
     return jnp.clip(jnp.minimum(rising, falling), 0.0, 1.0).astype(jnp.float32)
 
 
-@gin.register("inverse_square_root")
+@gin.register
 @dataclasses.dataclass(frozen=True)
 class InverseSquareRoot:
   """1 for the first `flat_steps`, then sqrt(flat_steps / step).
@@ -55,7 +55,7 @@ class InverseSquareRoot:
 
   def __post_init__(self):
     if self.flat_steps < 1:
-      raise UsageError(f"inverse_square_root.flat_steps = {self.flat_steps}: must be at least 1")
+      raise UsageError(f"InverseSquareRoot.flat_steps = {self.flat_steps}: must be at least 1")
 
   def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
     return jnp.sqrt(self.flat_steps / jnp.maximum(step, self.flat_steps)).astype(jnp.float32)

@@ -22,11 +22,12 @@ class Trainer:
   def __init__(
     self,
     model: Model,
+    mesh: Mesh,
+    *,
     optimizer: Optimizer,
     learning_rate: float,
     schedule: Schedule,
     loss: Loss,
-    mesh: Mesh,
     seed: int,
   ):
     self.model = model

@@ -1,0 +1,95 @@
+"""How far a long step is: a bar with rate and time left on a terminal, a plain line now and then in a pipe."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+_LINE_SECONDS = 10.0  # between two plain lines
+
+# Called with the number of units just done, and perhaps a note to show beside the bar.
+Advance = Callable[..., None]
+
+
+@contextlib.contextmanager
+def shown(what: str, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
+  """Shows a step's progress on stderr while the context lasts.
+
+  Args:
+    what: the step, such as 'training'.
+    total: units in all; `done` of them before this run.
+    unit: what is counted, in the plural.
+  """
+  with (_bar if sys.stderr.isatty() else _lines)(what, total, unit, done) as advance:
+    yield advance
+
+
+@contextlib.contextmanager
+def _bar(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
+  import rich.console
+  import rich.progress as columns
+
+  bar = columns.Progress(
+    columns.TextColumn("{task.description}"),
+    columns.BarColumn(),
+    columns.MofNCompleteColumn(),
+    columns.TextColumn("{task.fields[unit]} {task.fields[rate]}"),
+    columns.TimeRemainingColumn(),
+    columns.TextColumn("{task.fields[note]}"),
+    console=rich.console.Console(stderr=True),
+  )
+  pace = _Pace(total, done)
+  with bar:
+    task = bar.add_task(what, total=total, completed=done, unit=unit, rate="", note="")
+
+    def advance(units: int, note: str = "") -> None:
+      pace.advance(units)
+      bar.update(task, advance=units, rate=f"{pace.rate():,.1f}/s", **({"note": note} if note else {}))
+
+    yield advance
+
+
+@contextlib.contextmanager
+def _lines(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
+  pace = _Pace(total, done)
+  last = time.monotonic()
+  shown_note = ""
+
+  def line() -> None:
+    left = f", {pace.seconds_left():,.0f} s left" if pace.done < total and pace.rate() else ""
+    note = f", {shown_note}" if shown_note else ""
+    print(f"{what}: {pace.done:,} of {total:,} {unit}, {pace.rate():,.1f}/s{left}{note}", file=sys.stderr, flush=True)
+
+  def advance(units: int, note: str = "") -> None:
+    nonlocal last, shown_note
+    pace.advance(units)
+    shown_note = note or shown_note
+    if time.monotonic() - last > _LINE_SECONDS:
+      last = time.monotonic()
+      line()
+
+  yield advance
+  line()
+
+
+class _Pace:
+  """Units done and how fast, counted from the first one on: what comes before it is start-up (a compilation)."""
+
+  def __init__(self, total: int, done: int):
+    self.total = total
+    self.done = done
+    self._first: tuple[float, int] | None = None
+
+  def advance(self, units: int) -> None:
+    self.done += units
+    if self._first is None:
+      self._first = (time.monotonic(), self.done)
+
+  def rate(self) -> float:
+    """Units a second; 0 until a second one is done."""
+    if self._first is None or self.done == self._first[1]:
+      return 0.0
+    return (self.done - self._first[1]) / max(time.monotonic() - self._first[0], 1e-9)
+
+  def seconds_left(self) -> float:
+    return (self.total - self.done) / self.rate()

@@ -1,0 +1,95 @@
+"""Where a run starts: its own newest checkpoint, given parameters, or fresh ones; and what must match for that."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from flan_jax.errors import UsageError
+from flan_jax.interop import checkpoints as layout
+from flan_jax.models.configs import T5Config
+from flan_jax.training.checkpoints import Checkpoints
+from flan_jax.training.feed import Feed
+from flan_jax.training.state import TrainState
+from flan_jax.training.trainer import Trainer
+
+# What may differ between a checkpoint and the model that goes on from it: it changes how a step is computed, not what
+# the parameters mean.
+_FREE = {"dropout_rate", "dtype", "remat_policy", "float32_attention_logits"}
+
+
+def check_model(model_dir: pathlib.Path, model: T5Config, vocabulary_sha256: str) -> None:
+  """Raises UsageError if the folder's newest checkpoint is of another model or vocabulary."""
+  steps = layout.saved_steps(model_dir)
+  if steps:
+    folder = layout.step_folder(model_dir)
+    record = layout.read_record(folder)
+    _check_same(folder, T5Config(**record["model"]), model, record["vocabulary"]["sha256"], vocabulary_sha256)
+
+
+def check_data(model_dir: pathlib.Path, identity: Mapping[str, Any]) -> None:
+  """Raises UsageError if the folder's newest checkpoint is of another stream, in which its position means nothing."""
+  steps = layout.saved_steps(model_dir)
+  if not steps:
+    return
+  before = layout.read_record(layout.step_folder(model_dir))["data"]
+  changed = [name for name in identity if before.get(name) != identity[name]]
+  if changed:
+    told = "; ".join(f"{name} was {_short(before.get(name))}, is {_short(identity[name])}" for name in changed)
+    raise UsageError(
+      f"{model_dir} cannot be resumed on other data: {told}. Take them back, or start anew: another MODEL_DIR with "
+      f"INITIAL_CHECKPOINT_PATH='{model_dir}'"
+    )
+
+
+def initial_checkpoint(
+  path: str | None, model: T5Config, vocabulary_sha256: str, model_dir: pathlib.Path
+) -> layout.LoadedCheckpoint | None:
+  """The parameters that a new run starts from; None for fresh ones, and for a run that goes on.
+
+  Raises:
+    UsageError: it is of another model or vocabulary.
+  """
+  if path is None:
+    return None
+  if layout.saved_steps(model_dir):
+    return None
+  loaded = layout.load(path)
+  theirs = loaded.extra["vocabulary"]["sha256"] if loaded.extra else vocabulary_sha256
+  _check_same(path, loaded.config, model, theirs, vocabulary_sha256)
+  return loaded
+
+
+def start(
+  model_dir: pathlib.Path,
+  trainer: Trainer,
+  checkpoints: Checkpoints,
+  feed: Feed,
+  initial: layout.LoadedCheckpoint | None,
+) -> tuple[int, TrainState, Any]:
+  """(step, state, position of the next batch). A new run saves its step 0, the 'before' of every evaluation."""
+  steps = layout.saved_steps(model_dir)
+  if steps:
+    state, position = checkpoints.restore(steps[-1], trainer.abstract())
+    return steps[-1], state, feed.position(position)
+  state = trainer.start() if initial is None else trainer.start_from(initial.params)
+  checkpoints.save(0, state, feed.beginning.to_json())
+  return 0, state, feed.beginning
+
+
+def _check_same(where: object, theirs: T5Config, ours: T5Config, their_sha256: str, our_sha256: str) -> None:
+  names = [field.name for field in dataclasses.fields(T5Config) if field.name not in _FREE]
+  changed = [name for name in names if getattr(theirs, name) != getattr(ours, name)]
+  if changed:
+    told = ", ".join(f"{name} {getattr(theirs, name)!r} (here {getattr(ours, name)!r})" for name in changed)
+    raise UsageError(f"the checkpoint {where} is of another model: {told}. Choose its MODEL, or another MODEL_DIR")
+  if their_sha256 != our_sha256:
+    raise UsageError(
+      f"the checkpoint {where} has another vocabulary (sha256 {their_sha256[:12]}, here {our_sha256[:12]}): "
+      "set VOCABULARY to its own, which is vocabulary.model in its MODEL_DIR"
+    )
+
+
+def _short(value: object) -> str:
+  text = repr(value)
+  return text if len(text) <= 80 else f"{text[:77]}..."

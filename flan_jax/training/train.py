@@ -1,0 +1,250 @@
+"""A training run from its settings to its last checkpoint."""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+from typing import Any
+
+import gin
+import jax
+
+from flan_jax import configuration, progress
+from flan_jax.atomic import write_atomically
+from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.interop import checkpoints as layout
+from flan_jax.models.configs import T5Config
+from flan_jax.models.model import Model
+from flan_jax.training import partitioning, resuming
+from flan_jax.training.checkpoints import Checkpoints
+from flan_jax.training.feed import Feed, open_feed
+from flan_jax.training.loop import StopRequest, run_steps
+from flan_jax.training.losses import Loss
+from flan_jax.training.metrics import Meter, Writers
+from flan_jax.training.optimizers import Adafactor, Optimizer
+from flan_jax.training.partitioning import Partitioning
+from flan_jax.training.schedules import Constant, Schedule
+from flan_jax.training.state import TrainState
+from flan_jax.training.trainer import Trainer
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """Where a run came to: the updates done, and the signal that stopped it (None: it is finished)."""
+
+  step: int
+  stopped_by: str | None
+
+
+@gin.register("train")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+  """Everything that a run is made of; `run` does it. Gin files build it under the name `train`, Python directly:
+
+      from flan_jax.models.configs import T5Config
+      from flan_jax.training.train import Training
+
+      Training(
+        model=T5Config(vocab_size=1152, emb_dim=64, num_heads=4, head_dim=16, mlp_dim=128,
+                       num_encoder_layers=2, num_decoder_layers=2),
+        mixture_or_task_name="demo", vocabulary="demo", task_feature_lengths={"inputs": 256, "targets": 64},
+        train_steps=100, batch_size=16, model_dir="runs/first",
+      ).run()
+
+  Attributes:
+    model: the network.
+    mixture_or_task_name: what is trained on.
+    task_feature_lengths: tokens of a packed row, EOS included: {'inputs': 512, 'targets': 128}.
+    train_steps: updates in all, those before a resumption included.
+    batch_size: packed rows a step, over all devices.
+    model_dir: receives everything that the run writes; one with checkpoints is gone on from.
+    vocabulary: 'demo', 't5' or a SentencePiece file.
+    data_dir: the user's data folder; None for generated tasks.
+    store_dir: where prepared tasks are kept; None is ~/.cache/flan_jax/store.
+    missing: 'error' or 'skip' for tasks whose files are not in data_dir.
+    module: a Python module that registers the mixture with SeqIO.
+    initial_checkpoint_path: parameters to start from: a MODEL_DIR, a step in it, or a Hugging Face folder.
+    learning_rate: multiplied by the schedule.
+    seed: of initialisation, dropout and the order of examples.
+    render_seed: of wordings, formats and exemplars.
+    window: examples that are drawn and packed together.
+    log_period, checkpoint_period: in steps.
+    checkpoints_to_keep: the newest so many stay, and step 0.
+  """
+
+  model: T5Config
+  mixture_or_task_name: str
+  task_feature_lengths: dict[str, int]
+  train_steps: int
+  batch_size: int
+  model_dir: str
+  vocabulary: str = "t5"
+  data_dir: str | None = None
+  store_dir: str | None = None
+  missing: str = "error"
+  module: str | None = None
+  initial_checkpoint_path: str | None = None
+  optimizer: Optimizer = dataclasses.field(default_factory=Adafactor)
+  learning_rate: float = 1e-3
+  schedule: Schedule = dataclasses.field(default_factory=Constant)
+  loss: Loss = dataclasses.field(default_factory=Loss)
+  partitioning: Partitioning = dataclasses.field(default_factory=Partitioning)
+  seed: int = 0
+  render_seed: int = 0
+  window: int = 16384
+  log_period: int = 20
+  checkpoint_period: int = 1000
+  checkpoints_to_keep: int = 3
+
+  def __post_init__(self):
+    for name in ("train_steps", "batch_size", "window", "log_period", "checkpoint_period", "checkpoints_to_keep"):
+      value = getattr(self, name)
+      if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"train.{name} = {value!r}: must be a whole number above 0")
+    if set(self.task_feature_lengths) != {"inputs", "targets"}:
+      raise UsageError(
+        f"TASK_FEATURE_LENGTHS = {self.task_feature_lengths!r}: must name both, {{'inputs': 512, 'targets': 128}}"
+      )
+    if self.missing not in ("error", "skip"):
+      raise UsageError(f"MISSING = {self.missing!r}: must be 'error' or 'skip'")
+
+  def run(self) -> Outcome:
+    """Trains to `train_steps`, or until Ctrl-C or SIGTERM, which save; the same settings then go on exactly there.
+
+    Raises:
+      FlanJaxError: what the user can mend, most of it before anything is compiled.
+    """
+    model_dir = _writable(self.model_dir)
+    vocabulary = load_vocabulary(self.vocabulary, self.data_dir)
+    _check_vocabulary(self.model, vocabulary)
+    mesh = self.partitioning.mesh()
+    partitioning.check_batch_size(self.batch_size, mesh)
+    resuming.check_model(model_dir, self.model, vocabulary.sha256)
+    initial = resuming.initial_checkpoint(self.initial_checkpoint_path, self.model, vocabulary.sha256, model_dir)
+
+    feed = open_feed(self, vocabulary)
+    resuming.check_data(model_dir, feed.identity)
+    trainer = Trainer(
+      Model(self.model),
+      mesh,
+      optimizer=self.optimizer,
+      learning_rate=self.learning_rate,
+      schedule=self.schedule,
+      loss=self.loss,
+      seed=self.seed,
+    )
+    _describe(self, model_dir, trainer, vocabulary)
+    record = _record(self, vocabulary, feed, initial)
+    with Checkpoints(model_dir, record, self.checkpoints_to_keep) as checkpoints:
+      start = resuming.start(model_dir, trainer, checkpoints, feed, initial)
+      outcome = self._train(trainer, feed, checkpoints, model_dir, *start)
+    _say(outcome, self.train_steps, model_dir)
+    return outcome
+
+  def _train(
+    self,
+    trainer: Trainer,
+    feed: Feed,
+    checkpoints: Checkpoints,
+    model_dir: pathlib.Path,
+    step: int,
+    state: TrainState,
+    position: Any,
+  ) -> Outcome:
+    """The loop with everything that must be closed after it."""
+    with (
+      StopRequest() as stop,
+      Writers(model_dir, step) as writers,
+      progress.shown("training", self.train_steps, "steps", done=step) as advance,
+      feed.batches(position) as batches,
+    ):
+      meter = Meter(writers.write, advance, trainer.learning_rate, self.log_period, self.train_steps)
+      step = run_steps(
+        trainer,
+        state,
+        batches,
+        step=step,
+        until=self.train_steps,
+        checkpoint_period=self.checkpoint_period,
+        checkpoints=checkpoints,
+        meter=meter,
+        stop=stop,
+      )
+    return Outcome(step, stop.by if step < self.train_steps else None)
+
+
+def _writable(path: str) -> pathlib.Path:
+  model_dir = pathlib.Path(path).expanduser()
+  try:
+    model_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=model_dir):
+      return model_dir
+  except OSError as error:
+    raise FlanJaxError(f"MODEL_DIR {model_dir} cannot be written: {error.strerror} (--model_dir)") from error
+
+
+def _check_vocabulary(model: T5Config, vocabulary: Vocabulary) -> None:
+  if vocabulary.size > model.vocab_size:
+    raise UsageError(
+      f"the vocabulary {vocabulary.path} has {vocabulary.size:,} ids, the model {model.vocab_size:,} rows: "
+      "set T5Config.vocab_size to at least that, or VOCABULARY to the model's own"
+    )
+
+
+def _describe(training: Training, model_dir: pathlib.Path, trainer: Trainer, vocabulary: Vocabulary) -> None:
+  """config.gin, model-info.txt, versions.json and the vocabulary, for whoever finds the folder later."""
+  packages = ("flan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "seqio", "array_record")
+  device = jax.devices()[0]
+  versions = {
+    "python": platform.python_version(),
+    **{name: importlib.metadata.version(name) for name in packages},
+    "devices": f"{jax.device_count()} {device.platform} ({device.device_kind})",
+  }
+  texts = {
+    "config.gin": configuration.gin_text(training),
+    "model-info.txt": trainer.info(),
+    "versions.json": json.dumps(versions, indent=2) + "\n",
+  }
+  for name, text in texts.items():
+    write_atomically(model_dir / name, text.encode())
+  if not _same_file(vocabulary.path, model_dir / layout.VOCABULARY_FILE):
+    write_atomically(model_dir / layout.VOCABULARY_FILE, vocabulary.path.read_bytes())
+
+
+def _same_file(one: pathlib.Path, other: pathlib.Path) -> bool:
+  return other.exists() and os.path.samefile(one, other)
+
+
+def _record(
+  training: Training, vocabulary: Vocabulary, feed: Feed, initial: layout.LoadedCheckpoint | None
+) -> dict[str, Any]:
+  """What each checkpoint says about itself; `tasks` has those that its initial checkpoint had been trained on too."""
+  tasks = {*feed.tasks, *(initial.extra.get("tasks", ()) if initial else ())}
+  return {
+    "model": dataclasses.asdict(training.model),
+    "vocabulary": {
+      "name": training.vocabulary,
+      "sha256": vocabulary.sha256,
+      "extra_ids": vocabulary.extra_ids,
+    },
+    "mixture": training.mixture_or_task_name,
+    "tasks": sorted(tasks),
+    "task_feature_lengths": dict(training.task_feature_lengths),
+    "data": feed.identity,
+  }
+
+
+def _say(outcome: Outcome, train_steps: int, model_dir: pathlib.Path) -> None:
+  if outcome.stopped_by is None:
+    message = f"finished at step {outcome.step:,}: {model_dir}"
+  else:
+    message = (
+      f"stopped by {outcome.stopped_by} at step {outcome.step:,} of {train_steps:,}, saved in {model_dir}; "
+      "the same command goes on from there"
+    )
+  print(message, file=sys.stderr, flush=True)
