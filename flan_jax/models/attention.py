@@ -1,12 +1,15 @@
 """Multi-head attention as T5 has it: unscaled scores, a bias of positions, no projection biases."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flan_jax.models.configs import T5Config
-from flan_jax.models.layers import Dense, dropout
+from flan_jax.models.layers import FAN_IN_NORMAL, Dense, dropout
 
 # Far below any score and yet finite in every dtype: exp(MASKED - max) is exactly 0.
 MASKED = -1e10
@@ -15,16 +18,13 @@ MASKED = -1e10
 class Attention(nnx.Module):
   """Projections to queries, keys and values, and back; keys and values are made apart, for decoding to keep."""
 
-  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
+  def __init__(self, config: T5Config, dtype):
     joined = config.num_heads * config.head_dim
-    # T5 leaves scores unscaled and starts the queries head_dim^-0.5 smaller instead.
-    normal = nnx.initializers.variance_scaling(1.0, "fan_in", "normal")
-    small = nnx.initializers.variance_scaling(1.0 / config.head_dim, "fan_in", "normal")
     into, back = ("embed", "joined_kv"), ("joined_kv", "embed")
-    self.query = Dense(config.emb_dim, joined, into, small, dtype, rngs)
-    self.key = Dense(config.emb_dim, joined, into, normal, dtype, rngs)
-    self.value = Dense(config.emb_dim, joined, into, normal, dtype, rngs)
-    self.out = Dense(joined, config.emb_dim, back, normal, dtype, rngs)
+    self.query = Dense(config.emb_dim, joined, into, _query_initializer(config.head_dim), dtype)
+    self.key = Dense(config.emb_dim, joined, into, FAN_IN_NORMAL, dtype)
+    self.value = Dense(config.emb_dim, joined, into, FAN_IN_NORMAL, dtype)
+    self.out = Dense(joined, config.emb_dim, back, FAN_IN_NORMAL, dtype)
     self.heads = config.num_heads
     self.rate = config.dropout_rate
     self.scores_dtype = jnp.float32 if config.float32_attention_logits else dtype
@@ -69,3 +69,9 @@ class Attention(nnx.Module):
   def _split_heads(self, x: Float[Array, "batch length joined"]) -> Float[Array, "batch heads length head_dim"]:
     batch, length, _ = x.shape
     return x.reshape(batch, length, self.heads, -1).transpose(0, 2, 1, 3)
+
+
+@functools.cache
+def _query_initializer(head_dim: int) -> Callable:
+  """T5 leaves scores unscaled and starts the queries head_dim^-0.5 smaller instead."""
+  return nnx.initializers.variance_scaling(1.0 / head_dim, "fan_in", "normal")

@@ -16,23 +16,27 @@ ACTIVATIONS = {
 DTYPES = {"bfloat16": jnp.bfloat16, "float32": jnp.float32}
 RMS_EPSILON = 1e-6
 
+# T5X's initialisers. Named once: Model.init draws all parameters of one initialiser and shape together.
+UNIT_NORMAL = nnx.initializers.normal(1.0)
+FAN_IN_NORMAL = nnx.initializers.variance_scaling(1.0, "fan_in", "normal")
+FAN_IN_TRUNCATED = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+FAN_AVG_UNIFORM = nnx.initializers.variance_scaling(1.0, "fan_avg", "uniform")
 
-def parameter(initializer: Callable, shape: tuple[int, ...], axes: tuple[str, ...], rngs: nnx.Rngs | None) -> nnx.Param:
-  """A float32 parameter that carries one logical axis name a dimension; of its shape alone where there are no rngs.
 
-  Shapes alone make the network's graph in milliseconds, where tracing XXL's initialisers takes seconds. The names are
-  plain metadata, not NNX's own sharding names, which would place arrays on a mesh as they are made.
+def parameter(initializer: Callable, shape: tuple[int, ...], axes: tuple[str, ...]) -> nnx.Param:
+  """A float32 parameter as a shape, with one logical axis name a dimension and how to start it (see Model.init).
+
+  Shapes alone make XXL's graph in milliseconds, where tracing its initialisers takes seconds. The names are plain
+  metadata, not NNX's own sharding names, which would place arrays on a mesh as they are made.
   """
-  if rngs is None:
-    return nnx.Param(jax.ShapeDtypeStruct(shape, jnp.float32), axes=axes)
-  return nnx.Param(initializer(rngs.params(), shape, jnp.float32), axes=axes)
+  return nnx.Param(jax.ShapeDtypeStruct(shape, jnp.float32), axes=axes, initializer=initializer)
 
 
 class Dense(nnx.Module):
   """A linear map of the last axis, without bias: kernel [inputs, outputs]."""
 
-  def __init__(self, inputs: int, outputs: int, axes: tuple[str, str], initializer, dtype, rngs: nnx.Rngs | None):
-    self.kernel = parameter(initializer, (inputs, outputs), axes, rngs)
+  def __init__(self, inputs: int, outputs: int, axes: tuple[str, str], initializer: Callable, dtype):
+    self.kernel = parameter(initializer, (inputs, outputs), axes)
     self.dtype = dtype
 
   def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
@@ -42,8 +46,8 @@ class Dense(nnx.Module):
 class Embedding(nnx.Module):
   """Token ids to vectors by a gather: a one-hot product would cost 2 * vocab * width FLOPs a token for the same."""
 
-  def __init__(self, vocab: int, width: int, dtype, rngs: nnx.Rngs | None):
-    self.embedding = parameter(nnx.initializers.normal(1.0), (vocab, width), ("vocab", "embed"), rngs)
+  def __init__(self, vocab: int, width: int, dtype):
+    self.embedding = parameter(UNIT_NORMAL, (vocab, width), ("vocab", "embed"))
     self.dtype = dtype
 
   def __call__(self, tokens: Int[Array, "..."]) -> Float[Array, "... width"]:
@@ -53,8 +57,8 @@ class Embedding(nnx.Module):
 class RMSNorm(nnx.Module):
   """T5's layer norm: divided by the root mean square (in float32), scaled; no mean, no bias."""
 
-  def __init__(self, width: int, dtype, rngs: nnx.Rngs | None):
-    self.scale = parameter(nnx.initializers.ones, (width,), ("embed",), rngs)
+  def __init__(self, width: int, dtype):
+    self.scale = parameter(nnx.initializers.ones, (width,), ("embed",))
     self.dtype = dtype
 
   def __call__(self, x: Float[Array, "... width"]) -> Float[Array, "... width"]:
@@ -66,13 +70,12 @@ class RMSNorm(nnx.Module):
 class FeedForward(nnx.Module):
   """The product of one activated projection a branch, projected back: gated GELU with ("gelu", "linear")."""
 
-  def __init__(self, width: int, hidden: int, activations: Sequence[str], rate: float, dtype, rngs: nnx.Rngs | None):
+  def __init__(self, width: int, hidden: int, activations: Sequence[str], rate: float, dtype):
     # T5X's names: wi_0, wi_1, ... for the branches of a gated block, plain wi where there is one.
     self.branches = ("wi",) if len(activations) == 1 else tuple(f"wi_{i}" for i in range(len(activations)))
-    initializer = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
     for name in self.branches:
-      setattr(self, name, Dense(width, hidden, ("embed", "mlp"), initializer, dtype, rngs))
-    self.wo = Dense(hidden, width, ("mlp", "embed"), initializer, dtype, rngs)
+      setattr(self, name, Dense(width, hidden, ("embed", "mlp"), FAN_IN_TRUNCATED, dtype))
+    self.wo = Dense(hidden, width, ("mlp", "embed"), FAN_IN_TRUNCATED, dtype)
     self.activations = tuple(activations)
     self.rate = rate
 

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from flan_jax.models.layers import parameter
+from flan_jax.models.layers import FAN_AVG_UNIFORM, parameter
 
 BUCKETS = 32
 MAX_DISTANCE = 128  # all distances from here on share the last bucket
@@ -15,9 +15,8 @@ MAX_DISTANCE = 128  # all distances from here on share the last bucket
 class RelativePositionBias(nnx.Module):
   """Biases added to attention scores: rel_embedding [heads, buckets]."""
 
-  def __init__(self, heads: int, bidirectional: bool, rngs: nnx.Rngs | None):
-    initializer = nnx.initializers.variance_scaling(1.0, "fan_avg", "uniform")
-    self.rel_embedding = parameter(initializer, (heads, BUCKETS), ("heads", "relpos_buckets"), rngs)
+  def __init__(self, heads: int, bidirectional: bool):
+    self.rel_embedding = parameter(FAN_AVG_UNIFORM, (heads, BUCKETS), ("heads", "relpos_buckets"))
     self.bidirectional = bidirectional
 
   def __call__(self, length: int) -> Float[Array, "1 heads length length"]:

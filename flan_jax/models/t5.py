@@ -10,7 +10,16 @@ from jaxtyping import Array, Bool, Float, Int
 
 from flan_jax.models.attention import Attention
 from flan_jax.models.configs import T5Config
-from flan_jax.models.layers import Dense, Embedding, FeedForward, RMSNorm, dropout, dropout_each, split_key
+from flan_jax.models.layers import (
+  FAN_IN_TRUNCATED,
+  Dense,
+  Embedding,
+  FeedForward,
+  RMSNorm,
+  dropout,
+  dropout_each,
+  split_key,
+)
 from flan_jax.models.masks import Masks
 from flan_jax.models.position_bias import RelativePositionBias, bias_of_query
 
@@ -23,12 +32,12 @@ REMAT_POLICIES: dict[str, Callable[[Callable], Callable]] = {
 
 
 class T5(nnx.Module):
-  """Token ids in, decoder states or logits out, one embedding for both sides; without rngs made of shapes alone."""
+  """Token ids in, decoder states or logits out, one embedding for both sides; made of shapes (see Model)."""
 
-  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
-    self.token_embedder = Embedding(config.vocab_size, config.emb_dim, dtype, rngs)
-    self.encoder = Encoder(config, dtype, rngs)
-    self.decoder = Decoder(config, dtype, rngs)
+  def __init__(self, config: T5Config, dtype):
+    self.token_embedder = Embedding(config.vocab_size, config.emb_dim, dtype)
+    self.encoder = Encoder(config, dtype)
+    self.decoder = Decoder(config, dtype)
 
   def encode(
     self,
@@ -85,11 +94,11 @@ class Cache(NamedTuple):
 class Encoder(nnx.Module):
   """Layers that read the whole input in both directions."""
 
-  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
-    self.relpos_bias = RelativePositionBias(config.num_heads, True, rngs)
+  def __init__(self, config: T5Config, dtype):
+    self.relpos_bias = RelativePositionBias(config.num_heads, True)
     for i in range(config.num_encoder_layers):
-      setattr(self, f"layers_{i}", EncoderLayer(config, dtype, rngs))
-    self.encoder_norm = RMSNorm(config.emb_dim, dtype, rngs)
+      setattr(self, f"layers_{i}", EncoderLayer(config, dtype))
+    self.encoder_norm = RMSNorm(config.emb_dim, dtype)
     self.config = config
 
   def __call__(
@@ -110,11 +119,11 @@ class Encoder(nnx.Module):
 class EncoderLayer(nnx.Module):
   """Self-attention, then the feed-forward block; each on normalised inputs, added to the residual stream."""
 
-  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
-    self.pre_attention_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
-    self.attention = Attention(config, dtype, rngs)
-    self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
-    self.mlp = _feed_forward(config, dtype, rngs)
+  def __init__(self, config: T5Config, dtype):
+    self.pre_attention_layer_norm = RMSNorm(config.emb_dim, dtype)
+    self.attention = Attention(config, dtype)
+    self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype)
+    self.mlp = _feed_forward(config, dtype)
     self.rate = config.dropout_rate
 
   def __call__(
@@ -133,14 +142,13 @@ class EncoderLayer(nnx.Module):
 class Decoder(nnx.Module):
   """Layers that look back over the target and across to the encoded input, and the output head."""
 
-  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
-    self.relpos_bias = RelativePositionBias(config.num_heads, False, rngs)
+  def __init__(self, config: T5Config, dtype):
+    self.relpos_bias = RelativePositionBias(config.num_heads, False)
     for i in range(config.num_decoder_layers):
-      setattr(self, f"layers_{i}", DecoderLayer(config, dtype, rngs))
-    self.decoder_norm = RMSNorm(config.emb_dim, dtype, rngs)
+      setattr(self, f"layers_{i}", DecoderLayer(config, dtype))
+    self.decoder_norm = RMSNorm(config.emb_dim, dtype)
     if not config.logits_via_embedding:
-      initializer = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
-      self.logits_dense = Dense(config.emb_dim, config.vocab_size, ("embed", "vocab"), initializer, dtype, rngs)
+      self.logits_dense = Dense(config.emb_dim, config.vocab_size, ("embed", "vocab"), FAN_IN_TRUNCATED, dtype)
     self.config = config
 
   def __call__(
@@ -201,13 +209,13 @@ class Decoder(nnx.Module):
 class DecoderLayer(nnx.Module):
   """Self-attention, attention to the encoded input, then the feed-forward block."""
 
-  def __init__(self, config: T5Config, dtype, rngs: nnx.Rngs | None):
-    self.pre_self_attention_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
-    self.self_attention = Attention(config, dtype, rngs)
-    self.pre_cross_attention_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
-    self.encoder_decoder_attention = Attention(config, dtype, rngs)
-    self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype, rngs)
-    self.mlp = _feed_forward(config, dtype, rngs)
+  def __init__(self, config: T5Config, dtype):
+    self.pre_self_attention_layer_norm = RMSNorm(config.emb_dim, dtype)
+    self.self_attention = Attention(config, dtype)
+    self.pre_cross_attention_layer_norm = RMSNorm(config.emb_dim, dtype)
+    self.encoder_decoder_attention = Attention(config, dtype)
+    self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype)
+    self.mlp = _feed_forward(config, dtype)
     self.rate = config.dropout_rate
 
   def __call__(
@@ -227,5 +235,5 @@ class DecoderLayer(nnx.Module):
     return x + dropout(self.mlp(self.pre_mlp_layer_norm(x), k4), self.rate, k5)
 
 
-def _feed_forward(config: T5Config, dtype, rngs: nnx.Rngs | None) -> FeedForward:
-  return FeedForward(config.emb_dim, config.mlp_dim, config.mlp_activations, config.dropout_rate, dtype, rngs)
+def _feed_forward(config: T5Config, dtype) -> FeedForward:
+  return FeedForward(config.emb_dim, config.mlp_dim, config.mlp_activations, config.dropout_rate, dtype)

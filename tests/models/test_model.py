@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax.models.configs import T5Config
+from flan_jax.models.layers import dropout, dropout_each
 from flan_jax.models.model import Model
 
 TINY = T5Config(
   vocab_size=40, emb_dim=16, num_heads=2, head_dim=6, mlp_dim=24, num_encoder_layers=2, num_decoder_layers=2
 )
+SHALLOW = dataclasses.replace(TINY, num_encoder_layers=1, num_decoder_layers=1)  # where compiling takes the time
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCE, TARGET = 24, 16  # slots of a packed row
 
@@ -28,7 +30,12 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def params(model):
-  return _spread(model.init(0))
+  return _spread(jax.jit(model.init)(0))
+
+
+@pytest.fixture(scope="module")
+def shallow_params():
+  return _spread(jax.jit(Model(SHALLOW).init)(0))
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +74,13 @@ def test_parameters_have_t5x_names_and_an_axis_a_dimension(model):
 
 
 def test_init_depends_on_the_seed_alone(model):
-  once, jitted, other = model.init(3), jax.jit(model.init)(3), model.init(4)
+  init = jax.jit(model.init)
+  once, again, other = init(3), jax.jit(model.init, static_argnums=0)(3), init(4)
   assert {name: (x.shape, x.dtype) for name, x in once.items()} == {
     name: (x.shape, x.dtype) for name, x in model.shapes().items()
   }
   for name in once:
-    np.testing.assert_allclose(once[name], jitted[name], rtol=1e-6)
+    np.testing.assert_allclose(once[name], again[name], rtol=1e-6)
     assert name.endswith("scale") or not np.array_equal(once[name], other[name])
 
 
@@ -105,7 +113,7 @@ def test_nothing_flows_between_segments(model, params):
   # A row of the table a slot, so that each slot's embedding has a gradient of its own.
   table = jax.random.normal(jax.random.key(0), (SOURCE + TARGET, TINY.emb_dim))
   wide = Model(dataclasses.replace(TINY, vocab_size=SOURCE + TARGET, logits_via_embedding=False))
-  wide_params = wide.init(0)
+  wide_params = jax.jit(wide.init)(0)
   slots = dict(batch)
   slots["encoder_input_tokens"] = jnp.arange(SOURCE)[None]
   slots["decoder_input_tokens"] = SOURCE + jnp.arange(TARGET)[None]
@@ -129,19 +137,18 @@ def test_a_target_without_inputs_sees_no_other_segment(model, params, logits):
   np.testing.assert_array_equal(logits(params, batch)[0, of_second], logits(params, changed)[0, of_second])
 
 
-def test_dropout_follows_its_key(params):
-  model = Model(dataclasses.replace(TINY, dropout_rate=0.3))
+def test_dropout_follows_its_key(shallow_params):
+  params = shallow_params
+  model = Model(dataclasses.replace(SHALLOW, dropout_rate=0.3))
   batch = _packed([[(6, 4)]], seed=0)
   hidden = jax.jit(model.hidden)
   one, again, other = (hidden(params, batch, jax.random.key(seed)) for seed in (0, 0, 1))
   np.testing.assert_array_equal(one, again)
   assert not np.allclose(one, other)
-  np.testing.assert_array_equal(hidden(params, batch), jax.jit(Model(TINY).hidden)(params, batch))
+  np.testing.assert_array_equal(hidden(params, batch), jax.jit(Model(SHALLOW).hidden)(params, batch))
 
 
 def test_dropout_keeps_the_mean():
-  from flan_jax.models.layers import dropout, dropout_each
-
   ones = jnp.ones((8, 5, 1000))
   for drop in (dropout, dropout_each):
     kept = drop(ones, 0.25, jax.random.key(0))
@@ -152,24 +159,24 @@ def test_dropout_keeps_the_mean():
 
 
 @pytest.mark.parametrize("policy", ["dots", "full"])
-def test_remat_changes_no_gradient(model, params, policy):
+def test_remat_changes_no_gradient(shallow_params, policy):
   batch = _packed([[(6, 4), (5, 3)]], seed=0)
   key = jax.random.key(0)
 
   def gradient(model):
-    return jax.jit(jax.grad(lambda params: jnp.sum(jnp.sin(model.hidden(params, batch, key)))))(params)
+    return jax.jit(jax.grad(lambda params: jnp.sum(jnp.sin(model.hidden(params, batch, key)))))(shallow_params)
 
-  plain = gradient(Model(dataclasses.replace(TINY, dropout_rate=0.1)))
-  again = gradient(Model(dataclasses.replace(TINY, dropout_rate=0.1, remat_policy=policy)))
+  plain = gradient(Model(dataclasses.replace(SHALLOW, dropout_rate=0.1)))
+  again = gradient(Model(dataclasses.replace(SHALLOW, dropout_rate=0.1, remat_policy=policy)))
   for name in plain:
     np.testing.assert_allclose(plain[name], again[name], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_bfloat16_activations_give_float32_logits_nearby(params, tied):
+def test_bfloat16_activations_give_float32_logits_nearby(tied):
   exact = Model(dataclasses.replace(TINY, logits_via_embedding=tied))
   rough = Model(dataclasses.replace(TINY, logits_via_embedding=tied, dtype="bfloat16"))
-  params = exact.init(0)
+  params = _spread(jax.jit(exact.init)(0))
   batch = _packed([[(6, 4)]], seed=0)
   hidden = rough.hidden(params, batch)
   assert hidden.dtype == jnp.bfloat16
