@@ -98,13 +98,14 @@ def _build_mixture(name: str) -> seqio.Mixture:
       built = seqio.TaskRegistry.get(task)
     else:
       built = _task(f"{name}:{task}", dataclasses.replace(mixture, tasks=(task,)))
-    rated.append((built, functools.partial(_rate, specs.get_task(task), _settings)))
+    rated.append((built, functools.partial(_rate, specs.get_task(task), _settings.data_dir)))
   return seqio.Mixture(name, rated)
 
 
-def _rate(spec: specs.TaskSpec, settings: Settings, task: seqio.Task) -> float:
+@functools.cache  # SeqIO asks for every rate several times
+def _rate(spec: specs.TaskSpec, data_dir: str | None, task: seqio.Task) -> float:
   del task
-  return float(min(len(splits.split(sources.open_source(spec, settings.data_dir)).train), spec.cap))
+  return float(min(len(splits.split(sources.open_source(spec, data_dir)).train), spec.cap))
 
 
 def _task(seqio_name: str, mixture: mixtures.MixtureSpec) -> seqio.Task:
