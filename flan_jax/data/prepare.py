@@ -23,15 +23,16 @@ FEATURES = ("inputs", "targets")
 _SHARD_EXAMPLES = 8192
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
 
-# (what, total, unit) -> a context whose value is called with the number of units that were just done.
-Progress = Callable[[str, int, str], contextlib.AbstractContextManager[Callable[[int], None]]]
+# (what, total, unit) -> a context whose value is called with the units just done and a note; see `flan_jax.progress`.
+Advance = Callable[[int, str], None]
+Progress = Callable[[str, int, str], contextlib.AbstractContextManager[Advance]]
 
 
 @contextlib.contextmanager
-def silently(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def silently(what: str, total: int, unit: str) -> Iterator[Advance]:
   """The Progress that shows nothing."""
   del what, total, unit
-  yield lambda done: None
+  yield lambda done, note: None
 
 
 def prepare(
@@ -172,7 +173,7 @@ class _UnderWay:
   results: dict[int, _Result] = dataclasses.field(default_factory=dict)
 
 
-def _make(jobs: list[_Job], processes: int, advance: Callable[[int], None]) -> None:
+def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
   under_way: dict[str, _UnderWay] = {}
   processes = min(processes, sum(job.shards for job in jobs))
   with (
@@ -182,7 +183,7 @@ def _make(jobs: list[_Job], processes: int, advance: Callable[[int], None]) -> N
     for ticket, result in results:
       task = under_way[ticket.task]
       task.results[ticket.number] = result
-      advance(len(_source_range(ticket.number, task.job.source_examples)))
+      advance(len(_source_range(ticket.number, task.job.source_examples)), ticket.task)
       if len(task.results) == task.job.shards:
         _finish(under_way.pop(ticket.task))
 

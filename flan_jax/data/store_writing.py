@@ -6,6 +6,7 @@ preparers of one store write the same records; the second to finish drops its co
 
 import contextlib
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import os
@@ -125,7 +126,6 @@ def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard]
       if not (final / store.MANIFEST).exists():
         raise
       shutil.rmtree(temporary, ignore_errors=True)  # another preparer was faster
-    _flush(final.parent)
 
 
 @contextlib.contextmanager
@@ -165,13 +165,15 @@ def _manifest(folder: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str,
     "examples": sum(len(shard.origins) for shard in shards),
     "tokens": dict(zip(facts["features"], tokens.tolist(), strict=True)),
     "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    "versions": {
-      "python": platform.python_version(),
-      **{name: importlib.metadata.version(name) for name in _VERSIONED},
-    },
+    "versions": _versions(),
     "index": _file_entry(folder / store.INDEX),
     "records": [{**_file_entry(folder / shard.file), "examples": len(shard.origins)} for shard in shards],
   }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+  return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _VERSIONED}}
 
 
 def _file_entry(path: pathlib.Path) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Stream:
     for piece in self._pieces(position)[0]:
       plan = self.plan(piece.window)
       for row in range(piece.rows):
-        start, stop = plan.starts[piece.start + row], plan.starts[piece.start + row + 1]
+        start, stop = plan.starts[piece.start + row : piece.start + row + 2].tolist()
         found += [self._segment(plan, entry, piece.first + row, entry - start + 1) for entry in range(start, stop)]
     return found
 
@@ -222,7 +222,7 @@ class Stream:
 
   def _segment(self, plan: Plan, entry: int, row: int, segment: int) -> Segment:
     store, example = self.stores[plan.task[entry]], int(plan.example[entry])
-    return Segment(row, int(segment), store.task, example, int(plan.epoch[entry]), store.origins([example])[0])
+    return Segment(row, segment, store.task, example, int(plan.epoch[entry]), store.origins([example])[0])
 
   def _check_lengths(self) -> None:
     long = np.flatnonzero((self._lengths > self._capacity).any(axis=1))

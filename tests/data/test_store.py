@@ -1,0 +1,136 @@
+"""The store's files: what is put in comes out, and nothing half-written or damaged is taken for whole."""
+
+import contextlib
+import errno
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from handmade import FEATURES, make_store, numbered, shard_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flan_jax import errors
+from flan_jax.data import store, store_writing
+from flan_jax.data.store import Origin, StoreError, open_store
+
+TOKENS = st.lists(st.integers(0, 65_535), max_size=9)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pairs=st.lists(st.tuples(TOKENS, TOKENS), min_size=1, max_size=12), shards=st.integers(1, 3), data=st.data())
+def test_examples_come_out_as_they_went_in_and_in_any_order(tmp_path_factory, pairs, shards, data):
+  made = make_store(tmp_path_factory.mktemp("store"), "a.b", pairs, shards)
+  wanted = data.draw(st.lists(st.integers(0, len(pairs) - 1), max_size=20))
+  read = made.read(wanted)
+  for side, feature in enumerate(FEATURES):
+    assert [tokens.tolist() for tokens in read[feature]] == [list(pairs[i][side]) for i in wanted]
+    assert all(tokens.dtype == np.int32 for tokens in read[feature])
+  assert made.lengths.tolist() == [[len(inputs), len(targets)] for inputs, targets in pairs]
+  assert made.origins(wanted) == [Origin(f"x{i}", f"wording{i % 3}", "zero_shot", i) for i in wanted]
+
+
+def test_the_manifest_counts_and_says_with_what_it_was_made(tmp_path):
+  made = make_store(tmp_path, "a.b", [([5, 6], [7]), ([], [0, 8])])
+  assert (len(made), made.rate, made.task, made.features) == (2, 2.0, "a.b", FEATURES)
+  assert made.manifest["tokens"] == {"inputs": 2, "targets": 3}
+  assert {"python", "numpy", "array_record", "sentencepiece"} <= set(made.manifest["versions"])
+
+
+def test_a_store_without_examples_stands(tmp_path):
+  made = make_store(tmp_path, "a.b", [])
+  assert len(made) == 0
+  assert made.lengths.shape == (0, 2)
+  assert made.read([]) == {"inputs": [], "targets": []}
+
+
+@pytest.mark.parametrize("file", ["records-00000.array_record", "index.npz", "manifest.json"])
+def test_a_cut_or_absent_file_is_named_when_the_store_is_opened(tmp_path, file):
+  path = make_store(tmp_path, "a.b", numbered(0, 50)).folder / file
+  path.write_bytes(path.read_bytes()[:-7])
+  with pytest.raises(StoreError, match=rf"{file}.*delete .*prepares it again"):
+    open_store(path.parent)
+  path.unlink()
+  with pytest.raises(StoreError, match=file):
+    open_store(path.parent)
+
+
+def test_flipped_bits_are_found_by_checksum(tmp_path):
+  made = make_store(tmp_path, "a.b", numbered(0, 50), shards=2)
+  assert store.damages(made) == []
+  path = made.folder / "records-00001.array_record"
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 4
+  path.write_bytes(content)
+  assert store.damages(open_store(made.folder)) == ["records-00001.array_record"]
+
+
+def test_an_interrupted_writer_leaves_nothing(tmp_path):
+  final = tmp_path / "a.b" / "key"
+  with contextlib.suppress(KeyboardInterrupt), store_writing.building(final) as temporary:
+    shard_of(temporary, 0, numbered(0, 5))
+    raise KeyboardInterrupt
+  assert list(final.parent.iterdir()) == []
+
+
+def test_a_killed_writer_leaves_no_store_and_its_folder_is_swept(tmp_path):
+  final = tmp_path / "a.b" / "key"
+  program = (
+    "import os, pathlib, sys; from flan_jax.data import store_writing\n"
+    "with store_writing.building(pathlib.Path(sys.argv[1])) as folder:\n"
+    "  (folder / 'records-00000.array_record').write_bytes(b'half')\n"
+    "  os.kill(os.getpid(), 9)\n"
+  )
+  assert subprocess.run([sys.executable, "-c", program, str(final)], check=False).returncode == -9
+  assert not final.exists()
+  assert len(list(final.parent.iterdir())) == 1
+  make_store(tmp_path, "a.b", numbered(0, 5))
+  assert [path.name for path in final.parent.iterdir()] == ["key"]
+
+
+def test_a_living_writers_folder_is_left_alone(tmp_path):
+  final = tmp_path / "a.b" / "key"
+  with store_writing.building(final) as temporary:
+    make_store(tmp_path, "a.b", numbered(0, 5))
+    assert temporary.exists()
+
+
+def test_the_slower_of_two_preparers_keeps_the_faster_ones_store(tmp_path):
+  final = tmp_path / "a.b" / "key"
+  with store_writing.building(final) as slow:
+    shard = shard_of(slow, 0, numbered(0, 5))
+    faster = make_store(tmp_path, "a.b", numbered(0, 5))
+    store_writing.commit(slow, final, [shard], {"task": "a.b", "features": list(FEATURES), "token_dtype": "uint16"})
+  assert open_store(final).manifest == faster.manifest
+  assert [path.name for path in final.parent.iterdir()] == ["key"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+  def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(store_writing.json, "dumps", full)
+  with pytest.raises(errors.FlanJaxError, match=r"cannot write the store in .*a\.b: No space left.*STORE_DIR"):
+    make_store(tmp_path, "a.b", numbered(0, 5))
+  assert list((tmp_path / "a.b").iterdir()) == []
+
+
+def test_a_store_folder_that_cannot_be_made_is_named(tmp_path):
+  (tmp_path / "file").write_text("in the way")
+  with pytest.raises(errors.FlanJaxError, match="cannot write the store in"):
+    make_store(tmp_path / "file", "a.b", [])
+
+
+def test_many_stores_hold_few_files_open(tmp_path, monkeypatch):
+  made = [make_store(tmp_path, f"a.t{n}", [([n], [n])]) for n in range(300)]
+  for one in made:
+    one.read([0])
+  assert len(os.listdir("/proc/self/fd")) < 300
+  assert [one.read([0])["inputs"][0].tolist() for one in made] == [[n] for n in range(300)]
+
+
+def test_token_types_hold_every_id():
+  assert store_writing.token_dtype(65_536) == "uint16"
+  assert store_writing.token_dtype(65_537) == "int32"

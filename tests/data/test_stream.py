@@ -1,0 +1,208 @@
+"""The stream's laws, on small stores made by hand."""
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+from handmade import make_store, numbered
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flan_jax import errors
+from flan_jax.data.stream import Position, Prefetcher, Stream
+
+LENGTHS = {"inputs": 24, "targets": 12}
+ROWS = 8
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+  root = tmp_path_factory.mktemp("stores")
+  return [make_store(root, f"t.{i}", numbered(i, n), shards=1 + i % 2) for i, n in enumerate((30, 7, 50))]
+
+
+@pytest.fixture(scope="module")
+def stream(stores):
+  return stream_of(stores)
+
+
+def stream_of(stores, seed=3, window=60):
+  return Stream(stores, [store.rate for store in stores], LENGTHS, ROWS, seed, window)
+
+
+def take(stream, batches, position=Position()):  # noqa: B008 (frozen)
+  taken = []
+  for _ in range(batches):
+    batch, position = stream.batch(position)
+    taken.append(batch)
+  return taken, position
+
+
+def assert_equal(one, other):
+  assert one.keys() == other.keys()
+  assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def examples_in(batch):
+  """(task, example) of each segment, read off its tokens; inputs and targets must tell the same."""
+  found = []
+  for row in range(ROWS):
+    for segment in range(1, batch["encoder_segment_ids"][row].max() + 1):
+      read = batch["encoder_input_tokens"][row][batch["encoder_segment_ids"][row] == segment]
+      said = batch["decoder_target_tokens"][row][batch["decoder_segment_ids"][row] == segment]
+      assert read[:2].tolist() == said[:2].tolist()
+      assert read[-1] == said[-1] == 1
+      found.append((int(read[0]) - 100, int(read[1]) - 200))
+  return found
+
+
+def test_a_window_comes_once_whole_and_in_one_piece(stream, stores):
+  """Nothing is lost or doubled between the order of the mixture and the rows of batches."""
+  plan = stream.plan(0)
+  planned = Counter(zip(plan.task.tolist(), plan.example.tolist(), strict=True))
+  drawn = stream._mixing.draw(0, 60)
+  assert planned == Counter(zip(drawn.task.tolist(), drawn.example.tolist(), strict=True))
+  rows = plan.rows + stream.plan(1).rows
+  seen = [example for batch in take(stream, rows // ROWS)[0] for example in examples_in(batch)]
+  both = planned + Counter(zip(stream.plan(1).task.tolist(), stream.plan(1).example.tolist(), strict=True))
+  assert Counter(seen) <= both
+  assert sum(both.values()) - len(seen) < 2 * ROWS * 3  # the rest waits in the batch that goes on into window 2
+
+
+def test_the_tokens_of_a_segment_are_the_stores(stream, stores):
+  batch, _ = stream.batch(Position())
+  for segment in stream.rows(Position()):
+    store = next(store for store in stores if store.task == segment.task)
+    read = store.read([segment.example])
+    row, ids = segment.row, segment.segment
+    inputs = batch["encoder_input_tokens"][row][batch["encoder_segment_ids"][row] == ids]
+    targets = batch["decoder_target_tokens"][row][batch["decoder_segment_ids"][row] == ids]
+    assert inputs.tolist() == [*read["inputs"][0], 1]
+    assert targets.tolist() == [*read["targets"][0], 1]
+    assert segment.origin.example_id == f"x{segment.example}"
+
+
+def test_the_stream_is_a_function_of_stores_seed_and_position(stores, stream):
+  expected, _ = take(stream, 30)
+  again, _ = take(stream_of(stores), 30)
+  for one, other in zip(expected, again, strict=True):
+    assert_equal(one, other)
+  assert any(not np.array_equal(a["encoder_input_tokens"], b["encoder_input_tokens"])
+             for a, b in zip(expected, take(stream_of(stores, seed=4), 30)[0], strict=True))  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None)
+@given(before=st.integers(0, 40), after=st.integers(1, 5))
+def test_resuming_mid_window_is_going_on(stores, stream, before, after):
+  _, position = take(stream, before)
+  expected, _ = take(stream, after, position)
+  resumed, _ = take(stream_of(stores), after, Position.from_json(position.to_json()))
+  for one, other in zip(expected, resumed, strict=True):
+    assert_equal(one, other)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_shards_concatenate_to_the_batch(stores, stream, count):
+  hosts = [stream_of(stores) for _ in range(count)]
+  position = Position()
+  for _ in range(12):  # over the ends of several windows
+    batch, after = stream.batch(position)
+    parts = [host.batch(position, (index, count)) for index, host in enumerate(hosts)]
+    assert all(part_after == after for _, part_after in parts)
+    assert_equal(batch, {name: np.concatenate([part[name] for part, _ in parts]) for name in batch})
+    position = after
+
+
+def test_a_batch_may_be_larger_than_a_window(stores):
+  small = stream_of(stores, window=5)
+  batch, after = small.batch(Position())
+  assert after.window >= 2
+  assert len(examples_in(batch)) >= ROWS
+  assert (batch["encoder_segment_ids"].max(axis=1) > 0).all()  # no row is empty
+
+
+def test_rows_hold_no_more_than_they_may_and_are_filled_well(stream):
+  for batch in take(stream, 20)[0]:
+    assert batch["encoder_input_tokens"].shape == (ROWS, 24)
+    assert batch["decoder_target_tokens"].shape == (ROWS, 12)
+    assert max((batch["encoder_segment_ids"] > 0).mean(), (batch["decoder_segment_ids"] > 0).mean()) > 0.75
+
+
+def test_shares_follow_the_rates_and_nothing_ends(stores):
+  rated = Stream(stores, [1, 1, 2], LENGTHS, ROWS, 0, 64)
+  counts = Counter(task for window in range(20) for task in rated.plan(window).task.tolist())
+  assert counts == {0: 320, 1: 320, 2: 640}  # task 1 has 7 examples, and goes round
+  assert rated.plan(19).epoch.max() >= 40
+
+
+def test_rows_are_not_in_the_order_of_packing(stores):
+  """First fit decreasing puts the longest examples into the first rows; a run must not see them first."""
+  plan = stream_of(stores, window=2000).plan(0)
+  longest = np.maximum.reduceat(stream_of(stores)._lengths[plan.example, 0], plan.starts[:-1])
+  assert abs(np.corrcoef(longest, np.arange(plan.rows))[0, 1]) < 0.2
+
+
+def test_inner_zeros_and_empty_inputs_survive(tmp_path):
+  store = make_store(tmp_path, "t.zero", [([], [5, 0, 6]), ([0, 0], [0])])
+  batch, _ = Stream([store], [1], LENGTHS, 1, 0, 2).batch(Position())
+  segments = {
+    tuple(
+      tuple(batch[tokens][0][batch[ids][0] == segment].tolist())
+      for tokens, ids in (
+        ("encoder_input_tokens", "encoder_segment_ids"),
+        ("decoder_target_tokens", "decoder_segment_ids"),
+      )
+    )
+    for segment in (1, 2)
+  }
+  assert segments == {((1,), (5, 0, 6, 1)), ((0, 0, 1), (0, 1))}
+
+
+def test_tasks_without_examples_or_rate_are_passed_over(tmp_path, stores):
+  empty = make_store(tmp_path, "t.empty", [])
+  mixed = Stream([empty, *stores], [1, 1, 0, 1], LENGTHS, ROWS, 0, 60)
+  assert [store.task for store in mixed.stores] == ["t.0", "t.2"]
+  with pytest.raises(errors.FlanJaxError, match=r"no task of \['t.empty'\]"):
+    Stream([empty], [1], LENGTHS, ROWS, 0)
+
+
+def test_rows_shorter_than_the_stores_examples_are_refused(stores):
+  with pytest.raises(errors.FlanJaxError, match=r"t.0.*longer than a row of \[8, 12\]"):
+    Stream(stores, [1, 1, 1], {"inputs": 8, "targets": 12}, ROWS, 0)
+
+
+def test_impossible_shards_and_positions_are_refused(stream):
+  with pytest.raises(ValueError, match="8 rows are not 3 equal shards"):
+    stream.batch(Position(), (0, 3))
+  with pytest.raises(ValueError, match="of another stream"):
+    stream.batch(Position(0, 10_000))
+
+
+def test_prefetched_batches_are_the_streams_in_order(stream):
+  expected, after = take(stream, 15)
+  with Prefetcher(stream, Position()) as batches:
+    for one in expected:
+      batch, position = next(batches)
+      assert_equal(one, batch)
+  assert position == after
+
+
+def test_the_prefetchers_thread_ends_with_its_context(stream):
+  with Prefetcher(stream, Position(), ahead=1) as batches:
+    next(batches)
+    assert batches._thread.is_alive()
+  assert not batches._thread.is_alive()
+  batches.close()
+  assert list(batches) == []
+
+
+def test_the_threads_error_reaches_the_consumer(stores, tmp_path):
+  store = make_store(tmp_path, "t.damaged", numbered(0, 50))
+  damaged = stream_of([store])
+  (store.folder / "records-00000.array_record").unlink()
+  with Prefetcher(damaged, Position()) as batches:
+    for _ in range(2):  # and does not make the second call wait for ever
+      with pytest.raises(errors.FlanJaxError, match="damaged"):
+        next(batches)
+  assert "batches" not in {thread.name for thread in threading.enumerate()}
