@@ -24,7 +24,7 @@ def taken_apart(record: Mapping[str, Any], field: str) -> dict[str, Any]:
   Raises:
     ValueError: the lines are no options, fewer than two of them differ, or the answer is none of them.
   """
-  question, separator, listed = str(record[field]).rpartition("\nOptions:\n")
+  question, separator, listed = str(record.get(field, "")).rpartition("\nOptions:\n")
   if not separator:
     return dict(record)
   options = [_OPTION.fullmatch(line.strip()) for line in listed.strip().split("\n")]
@@ -34,7 +34,7 @@ def taken_apart(record: Mapping[str, Any], field: str) -> dict[str, Any]:
   choices = list(dict.fromkeys(option["text"].strip() for option in options))
   if len(choices) < 2:
     raise ValueError(f"the options in {field!r} are all {choices[0]!r}")
-  answer = str(record["answer"]).strip()
+  answer = str(record.get("answer", "")).strip()
   answer = {option["mark"]: option["text"].strip() for option in options if option["mark"]}.get(answer, answer)
   if answer not in choices:
     raise ValueError(f"the answer {answer!r} is none of the options {choices}")

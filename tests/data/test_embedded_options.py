@@ -44,6 +44,12 @@ def test_a_list_that_makes_no_sense_is_malformed(listed, answer, told):
     embedded_options.taken_apart({"question": f"q\nOptions:\n{listed}", "answer": answer}, "question")
 
 
+def test_a_record_without_the_columns_is_left_to_the_types_check():
+  assert embedded_options.taken_apart({"answer": "x"}, "question") == {"answer": "x"}
+  with pytest.raises(ValueError, match="none of the options"):
+    embedded_options.taken_apart({"question": "q\nOptions:\n- a\n- b"}, "question")
+
+
 def test_copies_of_an_option_are_one_choice():
   taken = embedded_options.taken_apart({"question": "q\nOptions:\n- a\n- b\n- a", "answer": "a"}, "question")
   assert taken["choices"] == ["a", "b"]
