@@ -108,8 +108,8 @@ class TaskStore:
   def _index(self, *names: str) -> dict[str, np.ndarray]:
     path = self.folder / INDEX
     try:
-      content = np.load(path, allow_pickle=False)
-      return {name: content[name] for name in names}
+      with np.load(path, allow_pickle=False) as content:
+        return {name: content[name] for name in names}
     except Exception as error:  # zipfile, zlib, numpy and the system each have errors of their own for a damaged file
       raise _damaged(path, str(error)) from None
 

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -57,8 +58,8 @@ class ShardWriter:
   def add(self, tokens: Mapping[str, Sequence[int] | np.ndarray], origin: Origin) -> None:
     """One example: the clean tokens of each feature, without EOS."""
     lengths = [len(tokens[feature]) for feature in self._features]
-    parts = [np.asarray(tokens[feature], self._dtype).tobytes() for feature in self._features]
-    self._writer.write(b"".join([np.array(lengths, np.int32).tobytes(), *parts]))
+    ids = list(itertools.chain.from_iterable(tokens[feature] for feature in self._features))
+    self._writer.write(np.array(lengths, np.int32).tobytes() + np.array(ids, self._dtype).tobytes())
     self._lengths.append(lengths)
     self._origins.append(origin)
 
