@@ -1,11 +1,11 @@
 """The small world that every demo task speaks of: things by kind, people, places."""
 
 KINDS: dict[str, tuple[str, ...]] = {
-  "animal": ("fox", "owl", "bear", "goat", "duck", "frog", "horse", "mouse", "sheep", "snake", "tiger", "whale"),
-  "food": ("apple", "bread", "cake", "rice", "soup", "plum", "corn", "egg", "honey", "lemon", "onion", "pear"),
-  "tool": ("axe", "drill", "hammer", "knife", "ladder", "needle", "pump", "rope", "saw", "shovel", "brush", "wrench"),
-  "garment": ("boot", "cap", "coat", "dress", "glove", "hat", "scarf", "shirt", "skirt", "sock", "vest", "belt"),
-  "vehicle": ("bike", "boat", "bus", "canoe", "cart", "plane", "raft", "ship", "sled", "train", "truck", "van"),
+  "animal": ("fox", "owl", "bear", "goat", "duck", "frog", "horse", "mouse"),
+  "food": ("apple", "bread", "cake", "rice", "soup", "plum", "corn", "egg"),
+  "tool": ("axe", "drill", "hammer", "knife", "ladder", "needle", "pump", "rope"),
+  "garment": ("boot", "cap", "coat", "dress", "glove", "hat", "scarf", "shirt"),
+  "vehicle": ("bike", "boat", "bus", "canoe", "cart", "plane", "raft", "ship"),
 }
 THINGS: tuple[str, ...] = tuple(thing for things in KINDS.values() for thing in things)
 PEOPLE: tuple[str, ...] = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana", "Ivo", "Jill", "Kai", "Lena")
