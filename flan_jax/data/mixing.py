@@ -58,18 +58,11 @@ class Mixing:
     epoch, within = np.divmod(nth, self._sizes[task])
     return Draw(task, permute(within, self._sizes[task], self._order_keys(task, epoch)), epoch)
 
-  def counts(self, places: int) -> Int64[np.ndarray, "tasks"]:
-    """How many of the first `places` examples belong to each task."""
-    return self._tree.counts(places)
-
   def _order_keys(self, task: Int64[np.ndarray, "n"], epoch: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     pairs, which = np.unique(epoch * len(self._names) + task, return_inverse=True)
-    keys = [draws.hash64(self._seed, self._names[t], e, "order") for e, t in _pairs(pairs, len(self._names))]
+    epochs_and_tasks = (divmod(pair, len(self._names)) for pair in pairs.tolist())
+    keys = [draws.hash64(self._seed, self._names[t], e, "order") for e, t in epochs_and_tasks]
     return np.array(keys, np.uint64)[which]
-
-
-def _pairs(codes: Int64[np.ndarray, "n"], tasks: int) -> list[tuple[int, int]]:
-  return [divmod(code, tasks) for code in codes.tolist()]
 
 
 def permute(
@@ -147,15 +140,6 @@ class _Tree:
       node[inner] = np.where(goes_light, self.light[at], self.heavy[at])
       inner = inner[node[inner] >= self.tasks]
     return node, nth
-
-  def counts(self, places: int) -> Int64[np.ndarray, "tasks"]:
-    received = np.zeros(len(self.light), np.int64)
-    received[-1] = places
-    for node in range(len(self.light) - 1, self.tasks - 1, -1):  # parents have larger numbers than their children
-      light = int(np.floor(received[node] * self.share[node] + 0.5))
-      received[self.light[node]] = light
-      received[self.heavy[node]] = received[node] - light
-    return received[: self.tasks]
 
 
 def _rounded(n: Int64[np.ndarray, "k"], share: Float64[np.ndarray, "k"]) -> Int64[np.ndarray, "k"]:

@@ -241,13 +241,13 @@ class Prefetcher:
   ...   for batch, after in batches: ...
   """
 
-  def __init__(self, stream: Stream, position: Position, shard: tuple[int, int] = (0, 1), ahead: int = 4):
+  def __init__(self, stream: Stream, position: Position, shard: tuple[int, int] = (0, 1), ahead: int = 8):
     """Starts the thread.
 
     Args:
       position: of the first batch.
       shard: see `Stream.batch`.
-      ahead: batches that wait ready; a window's plan takes about 0.1 s, which they bridge.
+      ahead: batches that wait ready; a new window takes some 0.3 s to plan and read, which they bridge.
     """
     self._ready: queue.Queue[tuple[Batch, Position] | BaseException] = queue.Queue(ahead)
     self._closed = threading.Event()

@@ -50,12 +50,6 @@ def test_quotas_are_within_about_one_example_on_real_rates():
   assert np.abs(counts - np.arange(1, 20_001)[:, None] * (np.array(rates) / sum(rates))).max() < 1.15
 
 
-@given(rates=RATES, places=st.integers(0, 500))
-def test_counts_are_those_of_the_drawn_prefix(rates, places):
-  mixing = mixing_of(rates)
-  assert mixing.counts(places).tolist() == np.bincount(mixing.draw(0, places).task, minlength=len(rates)).tolist()
-
-
 @given(start=st.integers(0, 10**12), cut=st.integers(0, 50))
 def test_a_draw_depends_on_places_alone(start, cut):
   mixing = mixing_of([5, 3, 2], [11, 1, 1000])
