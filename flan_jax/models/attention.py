@@ -61,9 +61,10 @@ class Attention(nnx.Module):
     if bias is not None:
       scores = scores + bias.astype(self.scores_dtype)
     weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
-    # Masked again: a query without any key would otherwise read the mean of all, other segments included.
-    weights = dropout(jnp.where(mask, weights, 0).astype(values.dtype), self.rate, dropout_key)
+    weights = dropout(weights.astype(values.dtype), self.rate, dropout_key)
     read = jnp.einsum("bhqk,bhkd->bqhd", weights, values)
+    # The weights of a query without any key are those of all keys, other segments' included.
+    read = jnp.where(jnp.any(mask, axis=-1)[:, 0, :, None, None], read, 0)
     return self.out(read.reshape(*x.shape[:2], -1))
 
   def _split_heads(self, x: Float[Array, "batch length joined"]) -> Float[Array, "batch heads length head_dim"]:

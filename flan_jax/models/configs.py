@@ -1,6 +1,7 @@
 """What a network is: a frozen T5Config with T5X's field names, checked when it is made. Imports no JAX."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import gin
 
@@ -44,7 +45,7 @@ class T5Config:
   mlp_dim: int
   num_encoder_layers: int
   num_decoder_layers: int
-  mlp_activations: tuple[str, ...] = ("gelu", "linear")
+  mlp_activations: Sequence[str] = ("gelu", "linear")
   dropout_rate: float = 0.0
   logits_via_embedding: bool = False
   float32_attention_logits: bool = True

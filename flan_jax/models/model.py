@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt
 
 from flan_jax.models.configs import T5Config
 from flan_jax.models.layers import DTYPES
@@ -24,7 +24,8 @@ Params = dict[str, jax.Array]
 class Model:
   """The functional front of a T5: every method is pure and can be jitted, differentiated and sharded.
 
-  The NNX graph is made once from shapes alone; each method puts the given parameters into it while it is traced.
+  The NNX graph is made once from shapes alone; each method puts the given parameters into it while it is traced. Models
+  of one config are equal, so that `jax.jit` with a static model compiles once for all of them.
   """
 
   def __init__(self, config: T5Config):
@@ -32,6 +33,12 @@ class Model:
     self._dtype = _dtype(config.dtype)
     self._graph, state = nnx.split(T5(config, self._dtype))
     self._variables = {".".join(path): variable for path, variable in nnx.to_flat_state(state)}
+
+  def __eq__(self, other: object) -> bool:
+    return isinstance(other, Model) and self.config == other.config
+
+  def __hash__(self) -> int:
+    return hash(self.config)
 
   def init(self, seed: int | Int[Array, ""]) -> Params:
     """Fresh float32 parameters (T5X's initialisers), each a function of seed and name. Can be jitted, sharded too."""
@@ -107,7 +114,7 @@ class Model:
     return nnx.merge(self._graph, nnx.from_flat_state([(tuple(name.split(".")), x) for name, x in params.items()]))
 
 
-def _draw(initializer: Callable, shape: tuple[int, ...], key: Array, name_hash: Int[Array, ""]) -> Float[Array, "..."]:
+def _draw(initializer: Callable, shape: tuple[int, ...], key: Array, name_hash: UInt[Array, ""]) -> Float[Array, "..."]:
   return initializer(jax.random.fold_in(key, name_hash), shape)
 
 
