@@ -68,7 +68,7 @@ def _where(rng: random.Random) -> dict[str, str | list[str]]:
 
 
 def _whether(rng: random.Random) -> dict[str, str | list[str]]:
-  people, things, places, text = _passage(rng)
+  people, things, _, text = _passage(rng)
   i = rng.randrange(3)
   asked = things[i] if rng.random() < 0.5 else things[i - 1]
   return {
