@@ -1,0 +1,160 @@
+"""The embedded collection: enough of it, the same everywhere, its answers right, its held-out clusters whole."""
+
+import importlib.util
+import pathlib
+import random
+
+import pytest
+
+from flan_jax.collections.demo.generators import kinds, lists, numbers, stories, words
+from flan_jax.data import mixtures, rendering, specs, vocabularies
+
+TASKS = specs.task_names("demo")
+HELD_OUT = {"new_chains", "odd_one_out"}
+SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train_demo_vocabulary.py"
+
+
+def drawn(module, *arguments, n=200):
+  return [module.generate(random.Random(seed), *arguments) for seed in range(n)]
+
+
+def test_at_least_forty_tasks_in_six_clusters_each_with_ten_wordings():
+  types = {specs.get_task(task).type for task in TASKS}
+  assert len(TASKS) >= 40
+  assert len({specs.get_task(task).cluster for task in TASKS}) >= 6
+  assert all(len(specs.get_type(name).wordings["zero_shot"]) >= 10 for name in types)
+
+
+def test_clusters_are_held_out_whole():
+  trained = {specs.get_task(task).cluster for task in mixtures.get_mixture("demo").tasks}
+  held_out = {specs.get_task(task).cluster for task in mixtures.get_mixture("demo_held_out").tasks}
+  assert held_out == HELD_OUT
+  assert not trained & held_out
+
+
+def test_a_new_chain_is_a_new_pair_of_known_steps():
+  def pairs(cluster):
+    return {
+      tuple(specs.get_task(task).reader["params"]["steps"].split())
+      for task in TASKS
+      if specs.get_task(task).cluster == cluster
+    }
+
+  trained, new = pairs("chains"), pairs("new_chains")
+  assert not trained & new
+  assert {first for first, _ in new} <= {first for first, _ in trained}
+  assert {second for _, second in new} <= {second for _, second in trained}
+
+
+@pytest.mark.parametrize("task", [*TASKS[:14:5], "demo.odd_one_out_of_4", "demo.sum_loss", "demo.to_words"])
+def test_an_example_is_the_same_wherever_it_is_made(task):
+  ours, again = rendering.Renderer(task), rendering.Renderer(task)
+  order = list(range(0, 100, 7))
+  forward = {i: ours.render(ours.source[i]) for i in order}
+  backward = {i: again.render(again.source[i]) for i in reversed(order)}
+  assert forward == backward
+
+
+@pytest.mark.parametrize("first", lists.STEPS)
+@pytest.mark.parametrize("second", ["reverse", "drop_last", "swap_front", "second", "count"])
+def test_a_chain_is_its_second_step_on_what_the_first_gives(first, second):
+  if first in ("first", "last", "second", "count"):
+    pytest.skip(f"{first} ends in one word: nothing can follow it")
+  for fields in drawn(lists, f"{first} {second}", n=20):
+    between = lists.STEPS[first][0](fields["words"].split())
+    assert fields["rationale"] == f"The first step gives {' '.join(between)}."
+    assert fields["answer"].split() == lists.STEPS[second][0](between)
+
+
+@pytest.mark.parametrize(
+  ("step", "answer"),
+  [
+    ("reverse", "d c b a"),
+    ("drop_first", "b c d"),
+    ("drop_last", "a b c"),
+    ("rotate_left", "b c d a"),
+    ("rotate_right", "d a b c"),
+    ("swap_ends", "d b c a"),
+    ("swap_front", "b a c d"),
+    ("double_first", "a a b c d"),
+    ("double_last", "a b c d d"),
+    ("keep_two", "a b"),
+    ("first", "a"),
+    ("last", "d"),
+    ("second", "b"),
+    ("count", "four"),
+  ],
+)
+def test_steps_do_what_their_phrases_say(step, answer):
+  assert " ".join(lists.STEPS[step][0](["a", "b", "c", "d"])) == answer
+
+
+def test_sums_add_up():
+  for question, sign in (("gain", 1), ("loss", -1)):
+    for fields in drawn(stories, question):
+      a, b = (int(word.strip(".")) for word in fields["story"].split() if word.strip(".").isdigit())
+      assert int(fields["answer"]) == a + sign * b >= 0
+  for fields in drawn(stories, "compare"):
+    one, other = (sentence.split() for sentence in fields["story"].rstrip(".").split(". "))
+    richer = max((int(one[2]), one[0]), (int(other[2]), other[0]))
+    assert fields["answer"] == richer[1]
+
+
+def test_passages_hold_their_answers():
+  for fields in drawn(stories, "who"):
+    thing = fields["question"].removeprefix("Who took the ").rstrip("?")
+    assert f"{fields['answer']} took the {thing} to" in fields["story"]
+  for fields in drawn(stories, "where"):
+    thing = fields["question"].removeprefix("Where is the ").rstrip("?")
+    assert f"took the {thing} to the {fields['answer']}." in fields["story"]
+  for fields in drawn(stories, "whether"):
+    _, person, _, _, thing = fields["question"].rstrip("?").split()
+    assert (f"{person} took the {thing} to" in fields["story"]) == (fields["answer"] == "yes")
+
+
+def test_kinds_are_right():
+  assert all(words.kind_of(fields["thing"]) == fields["answer"] for fields in drawn(kinds, "name_kind"))
+  for fields in drawn(kinds, "is_kind"):
+    thing, kind = fields["thing"].split()[1], fields["kind"].split()[1]
+    assert (words.kind_of(thing) == kind) == (fields["answer"] == "yes")
+  for size in (3, 4, 5):
+    for fields in drawn(kinds, "odd_one_out", size):
+      rest = [words.kind_of(thing) for thing in fields["choices"] if thing != fields["answer"]]
+      assert len(rest) == size - 1
+      assert len(set(rest)) == 1 != len({*rest, words.kind_of(fields["answer"])})
+
+
+def test_numbers_are_right():
+  for fields in drawn(numbers, "to_figures"):
+    assert [words.NUMBERS[int(figure)] for figure in fields["answer"].split()] == fields["text"].split()
+  for fields in drawn(numbers, "next"):
+    shown = [int(number) for number in fields["numbers"].split()]
+    assert int(fields["answer"]) - shown[-1] == shown[1] - shown[0]
+  for question, best in (("largest", max), ("smallest", min)):
+    for fields in drawn(numbers, question):
+      assert int(fields["answer"]) == best(int(number) for number in fields["numbers"].split())
+
+
+@pytest.fixture(scope="module")
+def script():
+  spec = importlib.util.spec_from_file_location("train_demo_vocabulary", SCRIPT)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def test_the_vocabulary_holds_what_the_training_tasks_say_and_no_held_out_words(script):
+  text = list(script.training_text("demo", 2))
+  vocabulary = vocabularies.load_vocabulary("demo", None)
+  assert vocabulary.size == script.PIECES + 100
+  # All of it as pieces: nothing that the training tasks say is unknown to it.
+  assert all(2 not in ids for ids in vocabulary.encode(text))
+  # A held-out instruction's own words are not in the text, so no piece was made for them.
+  assert not any("outsider" in line or "odd one" in line for line in text)
+  assert len(vocabulary.encode(["outsider"])[0]) > 1
+
+
+@pytest.mark.slow
+def test_training_the_vocabulary_again_gives_the_same_file(script):
+  model = script.train(script.training_text("demo", script.EXAMPLES_A_TASK), script.PIECES)
+  assert model == vocabularies.load_vocabulary("demo", None).path.read_bytes()
