@@ -1,19 +1,17 @@
 """What training changes from step to step, and its flat form: one dict from names to arrays."""
 
-import dataclasses
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
 from flan_jax.models.model import Model, Params
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class TrainState:
-  """A point of a training run.
+class TrainState(NamedTuple):
+  """A point of a training run; shapes or shardings stand in the place of arrays where those are asked for.
 
   Attributes:
     step: int32 scalar, the number of updates done.
@@ -21,8 +19,8 @@ class TrainState:
     optimizer: optax's state.
   """
 
-  step: Int[Array, ""]
-  params: Params
+  step: Any
+  params: dict[str, Any]
   optimizer: optax.OptState
 
 
@@ -36,7 +34,7 @@ def abstract_state(model: Model, optimizer: optax.GradientTransformation) -> Tra
   return jax.eval_shape(lambda params: new_state(params, optimizer), model.shapes())
 
 
-def optimizer_arrays(state: TrainState) -> dict[str, Array]:
+def optimizer_arrays(state: TrainState) -> dict[str, Any]:
   """The optimizer's state as a flat dict, such as {'0.v_row.decoder.logits_dense.kernel': [E], ...}.
 
   It is what a checkpoint holds, so that reading one needs no optax type.
@@ -48,7 +46,7 @@ def optimizer_arrays(state: TrainState) -> dict[str, Array]:
 def with_optimizer_arrays(state: TrainState, arrays: dict[str, Array]) -> TrainState:
   """The state with the optimizer's arrays that `optimizer_arrays` gave."""
   leaves, tree = jax.tree_util.tree_flatten_with_path(state.optimizer)
-  return dataclasses.replace(state, optimizer=jax.tree.unflatten(tree, [arrays[_name(path)] for path, _ in leaves]))
+  return state._replace(optimizer=jax.tree.unflatten(tree, [arrays[_name(path)] for path, _ in leaves]))
 
 
 def _name(path: tuple) -> str:

@@ -1,7 +1,7 @@
 """One update: the loss of a batch, its gradient over the real target tokens, the optimizer."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +19,7 @@ Batch = Mapping[str, Int[Array, "batch length"]]
 _DROPOUT = 0xD0
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class StepMetrics:
+class StepMetrics(NamedTuple):
   """float32 scalars of one step: the summed loss in nats, the real targets, the global norm of the mean gradient."""
 
   loss_sum: Float[Array, ""]
@@ -52,7 +50,7 @@ def make_step(
     gradient = jax.tree.map(lambda each: each / jnp.maximum(targets, 1.0), gradient_sum)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
     new = TrainState(state.step + 1, optax.apply_updates(state.params, updates), optimizer_state)
-    return new, StepMetrics(loss_sum, targets, optax.global_norm(gradient))
+    return new, StepMetrics(loss_sum, targets, optax.tree.norm(gradient))
 
   return step
 

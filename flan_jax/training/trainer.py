@@ -1,6 +1,5 @@
 """The step on a mesh: compiled once, state and batches placed, buffers given back as they are replaced."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import jax
@@ -89,4 +88,4 @@ class Trainer:
       return params[name] if like_parameter else whole
 
     optimizer = jax.tree_util.tree_map_with_path(of_optimizer, shapes.optimizer)
-    return dataclasses.replace(shapes, step=whole, params=params, optimizer=optimizer)
+    return TrainState(whole, params, optimizer)

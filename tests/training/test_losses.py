@@ -1,0 +1,70 @@
+"""The loss against its definition, in chunks and whole."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flan_jax.errors import UsageError
+from flan_jax.training.losses import Loss, chunked_cross_entropy, masked_cross_entropy
+
+
+def _inputs(batch=2, length=7, width=4, vocab=11, seed=0):
+  rng = np.random.default_rng(seed)
+  hidden = jnp.asarray(rng.normal(size=(batch, length, width)), jnp.float32)
+  head = jnp.asarray(rng.normal(size=(width, vocab)), jnp.float32)
+  targets = jnp.asarray(rng.integers(0, vocab, (batch, length)), jnp.int32)
+  weights = jnp.asarray(rng.integers(0, 2, (batch, length)), jnp.int32)
+  return hidden, head, targets, weights
+
+
+@pytest.mark.parametrize(("z_loss", "smoothing"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.2), (0.1, 0.1)])
+def test_loss_is_its_definition(z_loss, smoothing):
+  hidden, head, targets, weights = _inputs()
+  logits = np.asarray(hidden @ head, np.float64)
+  log_z = np.log(np.exp(logits).sum(-1))
+  wanted = np.full(logits.shape, smoothing / (logits.shape[-1] - 1))
+  np.put_along_axis(wanted, np.asarray(targets)[..., None], 1 - smoothing, axis=-1)
+  entropy = -(wanted * np.log(np.maximum(wanted, 1e-30))).sum(-1)
+  losses = (wanted * (log_z[..., None] - logits)).sum(-1) - entropy + z_loss * log_z**2
+  total, count = masked_cross_entropy(hidden @ head, targets, weights, z_loss, smoothing)
+  np.testing.assert_allclose(total, (losses * np.asarray(weights)).sum(), rtol=1e-5)
+  assert count == np.asarray(weights).sum()
+
+
+@settings(deadline=None, max_examples=5)
+@given(length=st.integers(1, 9), positions=st.integers(1, 9), seed=st.integers(0, 99))
+def test_chunked_loss_is_the_whole_loss(length, positions, seed):
+  hidden, head, targets, weights = _inputs(length=length, seed=seed)
+
+  def summed(hidden, head, loss):
+    return chunked_cross_entropy(lambda chunk: chunk @ head, hidden, targets, weights, loss, 11)
+
+  chunked = Loss(0.1, 1e-2, chunk_elements=2 * 11 * positions)
+  (a, n), gradients = jax.value_and_grad(summed, (0, 1), has_aux=True)(hidden, head, chunked)
+  (b, m), expected = jax.value_and_grad(summed, (0, 1), has_aux=True)(hidden, head, Loss(0.1, 1e-2))
+  assert n == m
+  np.testing.assert_allclose(a, b, rtol=1e-5)
+  for one, other in zip(gradients, expected, strict=True):
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_logits_never_stand_whole():
+  hidden, head, targets, weights = _inputs(batch=4, length=64, vocab=512)
+  loss = Loss(chunk_elements=4 * 8 * 512)
+
+  def summed(hidden):
+    return chunked_cross_entropy(lambda chunk: chunk @ head, hidden, targets, weights, loss, 512)[0]
+
+  jaxpr = str(jax.make_jaxpr(jax.grad(summed))(hidden))
+  assert "f32[4,8,512]" in jaxpr
+  assert "f32[4,64,512]" not in jaxpr
+
+
+def test_settings_out_of_range_are_refused():
+  with pytest.raises(UsageError, match="label_smoothing"):
+    Loss(label_smoothing=1.0)
+  with pytest.raises(UsageError, match="z_loss"):
+    Loss(z_loss=-1.0)

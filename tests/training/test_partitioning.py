@@ -1,0 +1,117 @@
+"""Meshes, the table of axes, and that a strategy changes where numbers are computed but not the numbers."""
+
+import jax
+import numpy as np
+import pytest
+
+from flan_jax.errors import UsageError
+from flan_jax.training import partitioning
+from flan_jax.training.losses import Loss
+from flan_jax.training.optimizers import Adafactor, AdamW
+from flan_jax.training.partitioning import Partitioning
+from flan_jax.training.schedules import Constant
+from flan_jax.training.state import optimizer_arrays
+from flan_jax.training.step import batch_loss
+from flan_jax.training.trainer import Trainer
+from tests.training.tiny import batch_of, examples
+
+STRATEGIES = {
+  "data": Partitioning(),
+  "fsdp": Partitioning(data=1, fsdp=-1),
+  "tensor": Partitioning(model=4),
+  "fsdp_tensor": Partitioning(data=1, fsdp=4, model=2),
+  "all_three": Partitioning(2, 2, 2),
+}
+STEPS = 4
+# Sums of float32 in another order: a few units in the last place a step, of losses near 4 and parameters below 5.
+TOLERANCE = 2e-6
+
+
+def _trainer(model, mesh):
+  # Small chunks and sides, so that the chunked loss and Adafactor's rows and columns are what is compared.
+  loss = Loss(z_loss=1e-4, label_smoothing=0.1, chunk_elements=8 * 48 * 3)
+  optimizer = Adafactor(min_dim_size_to_factor=16)
+  return Trainer(model, mesh, optimizer=optimizer, learning_rate=1e-2, schedule=Constant(), loss=loss, seed=0)
+
+
+def _trained(model, mesh):
+  trainer = _trainer(model, mesh)
+  state, losses = trainer.start(), []
+  for seed in range(STEPS):
+    state, metrics = trainer.step(state, trainer.place(batch_of(examples(20, seed), per_row=2, rows=16)))
+    losses.append(float(metrics.loss_sum / metrics.targets))
+  return losses, jax.device_get(state.params), jax.device_get(optimizer_arrays(state))
+
+
+@pytest.fixture(scope="module")
+def alone(tiny):
+  return _trained(tiny, Partitioning().mesh(jax.devices()[:1]))
+
+
+@pytest.mark.parametrize("name", ["fsdp", "all_three"])
+def test_strategies_agree_with_one_device_dropout_included(name, alone, tiny):
+  _check_agreement(name, alone, tiny)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"fsdp", "all_three"}))
+def test_more_strategies_agree_with_one_device(name, alone, tiny):
+  _check_agreement(name, alone, tiny)
+
+
+def _check_agreement(name, alone, tiny):
+  losses, params, optimizer = _trained(tiny, STRATEGIES[name].mesh())
+  np.testing.assert_allclose(losses, alone[0], rtol=0, atol=TOLERANCE)
+  for array, value in params.items():
+    np.testing.assert_allclose(value, alone[1][array], rtol=0, atol=TOLERANCE, err_msg=array)
+  for array, value in optimizer.items():
+    np.testing.assert_allclose(value, alone[2][array], rtol=1e-3, atol=1e-9, err_msg=array)
+
+
+def test_dropout_is_at_work_there(tiny):
+  """Otherwise the agreement above would say nothing about it."""
+  batch, params = batch_of(examples(4), per_row=2), tiny.init(0)
+  first, second = (float(batch_loss(tiny, params, batch, Loss(), jax.random.key(seed))[0]) for seed in (0, 1))
+  assert first != second
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_parameters_and_their_optimizer_state_are_split(name, tiny):
+  mesh = STRATEGIES[name].mesh()
+  trainer = Trainer(tiny, mesh, optimizer=AdamW(), learning_rate=1e-2, schedule=Constant(), loss=Loss(), seed=0)
+  expected = {"data": 1, "fsdp": 8, "tensor": 4, "fsdp_tensor": 8, "all_three": 4}[name]
+  kernel = "encoder.layers_0.mlp.wi_0.kernel"
+  shape = tiny.shapes()[kernel].shape
+  of_optimizer = optimizer_arrays(trainer.shardings)[f"1.0.mu.{kernel}"]
+  for sharding in (trainer.shardings.params[kernel], of_optimizer):
+    assert np.prod(shape) // np.prod(sharding.shard_shape(shape)) == expected
+
+
+def test_a_side_that_does_not_divide_stays_whole(tiny):
+  mesh = Partitioning(model=8, data=1).mesh()  # 4 heads over 8 devices
+  spec = partitioning.parameter_shardings(tiny.shapes(), tiny.axes(), mesh)["encoder.relpos_bias.rel_embedding"].spec
+  assert all(axis is None for axis in spec)
+
+
+@pytest.mark.parametrize("sizes", [(3, 1, 1), (-1, -1, 1), (8, 2, 1), (1, 1, 1), (-1, 1, 5), (0, 1, 1)])
+def test_meshes_that_do_not_fit_are_refused(sizes):
+  with pytest.raises(UsageError, match="does not fit 8 device"):
+    Partitioning(*sizes).mesh()
+
+
+def test_batches_that_do_not_divide_are_refused():
+  with pytest.raises(UsageError, match="take a multiple of 4"):
+    partitioning.check_batch_size(6, Partitioning(2, 2, 2).mesh())
+
+
+def test_every_logical_axis_has_a_rule(tiny):
+  assert {axis for axes in tiny.axes().values() for axis in axes} <= set(partitioning.RULES)
+
+
+def test_model_info_lists_every_parameter(tiny):
+  text = _trainer(tiny, Partitioning(1, 4, 2).mesh()).info()
+  for name, shape in tiny.shapes().items():
+    line = next(line for line in text.splitlines() if line.startswith(f"{name} "))
+    assert " x ".join(map(str, shape.shape)) in line
+  total = sum(np.prod(shape.shape) for shape in tiny.shapes().values())
+  assert f"Total: {total:,} parameters. Mesh: data 1 x fsdp 4 x model 2" in text
