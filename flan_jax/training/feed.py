@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flan_jax import progress
 from flan_jax.data.mixtures import get_mixture, installed
 from flan_jax.data.prepare import prepare
+from flan_jax.data.seqio_export import prepare_registered
 from flan_jax.data.store import TaskStore
 from flan_jax.data.stream import Position, Prefetcher, Stream
 from flan_jax.data.vocabularies import Vocabulary
@@ -47,9 +48,9 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
 
   Raises:
     UsageError: an unknown mixture.
-    FlanJaxError: missing files; see `mixtures.installed` and `prepare`.
+    FlanJaxError: missing files; see `mixtures.installed`, `prepare` and `prepare_registered`.
   """
-  stores = _stores(training, vocabulary)
+  stores = (_registered if training.module else _declared)(training, vocabulary)
   rates = [store.rate for store in stores]
   lengths = training.task_feature_lengths
   stream = Stream(stores, rates, lengths, training.batch_size, training.seed, training.window)
@@ -65,7 +66,20 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
   return Feed(stream, tuple(store.task for store in stores), identity)
 
 
-def _stores(training: "Training", vocabulary: Vocabulary) -> list[TaskStore]:
+def _registered(training: "Training", vocabulary: Vocabulary) -> list[TaskStore]:
+  """Of a mixture that the user's module registers with SeqIO."""
+  return prepare_registered(
+    training.mixture_or_task_name,
+    training.module,
+    vocabulary=vocabulary,
+    lengths=training.task_feature_lengths,
+    store_dir=_store_dir(training.store_dir),
+    progress=progress.shown,
+  )
+
+
+def _declared(training: "Training", vocabulary: Vocabulary) -> list[TaskStore]:
+  """Of a mixture or task of our collections."""
   mixture = get_mixture(training.mixture_or_task_name)
   present, absent = installed(mixture, training.data_dir, training.missing)
   for file in absent:

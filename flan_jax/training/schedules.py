@@ -23,22 +23,21 @@ class Constant:
 class WarmupLinear:
   """Up to 1 over the first `warmup_steps`, then straight down to 0 at `total_steps`.
 
-  The first update (step 0) has 1 / warmup_steps rather than 0, so that no step is spent on nothing.
+  The first update (step 0) has 1 / warmup_steps rather than 0, so that no step is spent on nothing. A run shorter than
+  its warm-up only rises.
   """
 
   warmup_steps: int
   total_steps: int
 
   def __post_init__(self):
-    if not 0 <= self.warmup_steps < self.total_steps:
-      raise UsageError(
-        f"WarmupLinear.warmup_steps = {self.warmup_steps} and total_steps = {self.total_steps}: "
-        "the warm-up must end before the run does"
-      )
+    for name in ("warmup_steps", "total_steps"):
+      if getattr(self, name) < 0:
+        raise UsageError(f"WarmupLinear.{name} = {getattr(self, name)}: must not be negative")
 
   def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
     rising = (step + 1) / max(self.warmup_steps, 1)
-    falling = (self.total_steps - step) / (self.total_steps - self.warmup_steps)
+    falling = (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1)
     return jnp.clip(jnp.minimum(rising, falling), 0.0, 1.0).astype(jnp.float32)
 
 

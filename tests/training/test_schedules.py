@@ -16,6 +16,7 @@ from flan_jax.training.schedules import Constant, InverseSquareRoot, WarmupLinea
     (Constant(), {0: 1.0, 10**6: 1.0}),
     (WarmupLinear(4, 12), {0: 0.25, 3: 1.0, 4: 1.0, 8: 0.5, 12: 0.0, 20: 0.0}),
     (WarmupLinear(0, 10), {0: 1.0, 5: 0.5}),
+    (WarmupLinear(10, 5), {0: 0.1, 4: 0.5}),
     (InverseSquareRoot(100), {0: 1.0, 100: 1.0, 400: 0.5, 10_000: 0.1}),
   ],
 )
@@ -30,9 +31,9 @@ def test_t5_pretraining_rule():
     np.testing.assert_allclose(rate(jnp.int32(step)), 1 / np.sqrt(max(step, 10_000)), rtol=1e-6)
 
 
-def test_warm_up_longer_than_the_run_is_refused():
-  with pytest.raises(UsageError, match="warm-up must end"):
-    WarmupLinear(10, 10)
+def test_negative_steps_are_refused():
+  with pytest.raises(UsageError, match="warmup_steps = -1"):
+    WarmupLinear(-1, 10)
 
 
 def test_adafactor_moves_a_parameter_in_proportion_to_its_size():
