@@ -8,5 +8,5 @@ run=runs/quickstart
 if [ -e "$run/results.json" ]; then
   rm -rf "$run"
 fi
-flan-jax train --gin_file=gin_configs/runs/quickstart.gin --store_dir=runs/store
+flan-jax train --gin_file=gin_configs/runs/quickstart.gin --store_dir=runs/store --cpu_devices=-1
 flan-jax eval "$run" --before="$run/checkpoints/0" --mixture=demo_all --examples=20 --output="$run"

@@ -23,8 +23,15 @@ from flan_jax.errors import UsageError
 @click.option("--module", metavar="NAME", help="A Python module that registers SeqIO tasks of your own.")
 @click.option("--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file.")
 @click.option("--seed", type=int, help="Of parameters, dropout and the order of examples.")
+@click.option(
+  "--cpu_devices",
+  type=click.IntRange(min=-1),
+  default=1,
+  show_default=True,
+  help="On a CPU: devices that share a batch's rows; -1 is one a core. Small models train faster so.",
+)
 @click.pass_context
-def command(context, model, gin_files, gin_search_paths, sharding, **options):
+def command(context, model, gin_files, gin_search_paths, sharding, cpu_devices, **options):
   """Finetune MODEL (t5_demo, t5_1_1_small, ...), or what the gin files describe.
 
   \b
@@ -44,6 +51,6 @@ def command(context, model, gin_files, gin_search_paths, sharding, **options):
   )
   for line in lines:
     click.echo(line)
-  prepare_jax()
+  prepare_jax(cpu_devices)
   configuration.parse(lines, search_paths=gin_search_paths.split(",") if gin_search_paths else ())
   configuration.build().run()

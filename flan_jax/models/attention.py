@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from flan_jax.models.configs import T5Config
 from flan_jax.models.layers import FAN_IN_NORMAL, Dense, dropout
+from flan_jax.models.position_bias import over_rows
 
 # Far below any score and yet finite in every dtype: exp(MASKED - max) is exactly 0.
 MASKED = -1e10
@@ -59,7 +60,7 @@ class Attention(nnx.Module):
     queries = self._split_heads(self.query(x))
     scores = jnp.einsum("bhqd,bhkd->bhqk", queries, keys, preferred_element_type=self.scores_dtype)
     if bias is not None:
-      scores = scores + bias.astype(self.scores_dtype)
+      scores = scores + over_rows(bias.astype(self.scores_dtype), x.shape[0])
     weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
     weights = dropout(weights.astype(values.dtype), self.rate, dropout_key)
     read = jnp.einsum("bhqk,bhkd->bqhd", weights, values)

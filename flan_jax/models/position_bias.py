@@ -1,5 +1,7 @@
 """T5's relative position bias: one learned number a head and bucket of distance, shared by all layers of a stack."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +32,27 @@ class RelativePositionBias(nnx.Module):
     """
     offsets = np.arange(1 - length, length)
     return self.rel_embedding[...][:, buckets_of(offsets, self.bidirectional)]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def over_rows(bias: Float[Array, "1 heads q k"], rows: int) -> Float[Array, "rows heads q k"]:
+  """The bias repeated for each row of a batch, whose gradient sums the rows by a product with ones.
+
+  XLA's reduction over the leading axis is serial on a CPU: 3 to 5 ms for [8, 4, 128, 128], where the product takes 0.1.
+  """
+  return jnp.broadcast_to(bias, (rows, *bias.shape[1:]))
+
+
+def _over_rows_forward(bias, rows):
+  return over_rows(bias, rows), None
+
+
+def _over_rows_backward(rows, _, gradient):
+  summed = jnp.ones((1, rows), gradient.dtype) @ gradient.reshape(rows, -1)
+  return (summed.reshape(1, *gradient.shape[1:]),)
+
+
+over_rows.defvjp(_over_rows_forward, _over_rows_backward)
 
 
 def bias_of_query(by_offset: Float[Array, "heads offsets"], index: Array) -> Float[Array, "1 heads 1 length"]:
