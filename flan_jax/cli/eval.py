@@ -1,7 +1,5 @@
 """`flan-jax eval`: a checkpoint, and perhaps one before it, on held-out examples."""
 
-import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,13 +73,11 @@ def _evaluate(request: dict, output: Path | None, as_json: bool) -> None:
     results.write(output / "results.json")
     draw_chart(results, output / "chart.png")
   if as_json:
-    click.echo(json.dumps(dataclasses.asdict(results), ensure_ascii=False, indent=2))
-    return
+    return click.echo(results.json())
   print_results(results)
-  kept = (
-    f"Written to {output}: results.json, predictions.jsonl, chart.png" if output else "Not kept; --output DIR keeps it"
+  click.echo(
+    f"In {output}: results.json, predictions.jsonl, chart.png" if output else "Not kept: --output DIR keeps it"
   )
-  click.echo(kept)
 
 
 def _chosen(task: str | None, mixture: str | None, suite: str | None) -> "MixtureSpec":

@@ -113,17 +113,22 @@ def task(name: str, data_dir: Path | None) -> dict[str, Any]:
 
 
 def show_table(lines: Lines) -> None:
-  """Prints lines as a table; a list is shown by its items and a truth value by yes or no."""
+  """Prints lines as a table on a terminal, and with tabs between the values in a pipe."""
   if not lines:
     raise UsageError("there is nothing to list")
-  table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+  console = terminal.console()
   shown = [heading for heading in lines[0] if heading not in _ONLY_IN_JSON]
+  if not console.is_terminal:
+    for line in [dict(zip(shown, shown, strict=True)), *lines]:
+      print("\t".join(_text(line[heading]) for heading in shown))
+    return
+  table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
   for heading in shown:
     number = type(lines[0][heading]) is int
     table.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=heading == shown[0])
   for line in lines:
     table.add_row(*(escape(_text(line[heading])) for heading in shown))
-  terminal.console().print(table)
+  console.print(table)
 
 
 def show_task(content: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
+from flan_jax.data.vocabularies import EXTRA_IDS, Vocabulary, load_vocabulary
 from flan_jax.decoding import decode
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints
@@ -65,17 +65,19 @@ class Answerer:
       max_new_tokens: an output is cut there; None for the length of training's targets.
       advance: called with the number of prompts just done.
     """
-    tokens = [[*ids, self.vocabulary.eos_id] for ids in self.vocabulary.encode(prompts)]
-    model = Model(self.checkpoint.config)
     outputs = decode.generate(
-      model, self.checkpoint.params, tokens, max_tokens=max_new_tokens or self._lengths()[1], progress=advance
+      Model(self.checkpoint.config),
+      self.checkpoint.params,
+      self.vocabulary.encode(prompts),
+      max_tokens=max_new_tokens or self._lengths()[1],
+      progress=advance,
     )
     return [self.vocabulary.decode(output) for output in outputs]
 
   def _lengths(self) -> tuple[int, int]:
-    lengths = self.checkpoint.extra.get("lengths")
+    lengths = self.checkpoint.extra.get("task_feature_lengths")
     return _LENGTHS if lengths is None else (lengths["inputs"], lengths["targets"])
 
 
 def _extra_ids(checkpoint: checkpoints.LoadedCheckpoint) -> int:
-  return checkpoint.extra["vocabulary"]["extra_ids"] if checkpoint.extra else 100
+  return checkpoint.extra["vocabulary"]["extra_ids"] if checkpoint.extra else EXTRA_IDS

@@ -95,7 +95,7 @@ def _draw_pair(axes: Axes, line: _Line, average: Average) -> None:
     _draw_bar(axes, line.y - _BAR / 2, average.before, average.before_ci, _BEFORE)
   _draw_bar(axes, after_y, average.after, average.after_ci, _AFTER[line.split])
   axes.text(
-    100 * average.after_ci[1] + 1.5,
+    _clear_of_chance(100 * average.after_ci[1] + 1.5, 100 * average.chance),
     after_y,
     f"{100 * average.before:.0f} → {100 * average.after:.0f}%" if compared else f"{100 * average.after:.0f}%",
     va="center",
@@ -105,6 +105,11 @@ def _draw_pair(axes: Axes, line: _Line, average: Average) -> None:
   )
   if average.chance:
     axes.plot([100 * average.chance] * 2, [line.y - _BAR * 1.15, line.y + _BAR * 1.15], color="black", lw=1.6, zorder=4)
+
+
+def _clear_of_chance(x: float, chance: float, width: float = 24) -> float:
+  """Where figures that would begin at x (and are `width` percentage points wide) do not lie across the chance tick."""
+  return chance + 1.5 if x - 1 < chance < x + width else x
 
 
 def _draw_bar(axes: Axes, y: float, share: float, interval: Interval, colour: str) -> None:

@@ -98,14 +98,6 @@ def _predictions(
 
 def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
   """What was measured, for whoever reads results.json, and notes on what to beware of."""
-  notes = []
-  if trained_tasks is None:
-    notes.append(f"{request.checkpoint} does not say what it was trained on: every task stands as held out.")
-  for name in request.formats:
-    without = [task for task in request.tasks if not formats_of(task, [name])]
-    if without:
-      some = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
-      notes.append(f"{len(without)} of {len(request.tasks)} tasks have no {name} prompts: {some}")
   return {
     "checkpoint": str(request.checkpoint),
     "before": None if request.before is None else str(request.before),
@@ -114,5 +106,27 @@ def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
     "examples": request.examples,
     "shots": list(request.shots),
     "seed": request.seed,
-    "notes": notes,
+    "notes": [*_notes_on_training(request, trained_tasks), *_notes_on_formats(request)],
   }
+
+
+def _notes_on_training(request: Request, trained_tasks: tuple[str, ...] | None) -> Iterator[str]:
+  if trained_tasks is None:
+    yield f"{request.checkpoint} does not say what it was trained on: every task stands as held out"
+    return
+  ours = set(trained_tasks) & set(specs.task_names())  # a user's own SeqIO tasks have no cluster
+  clusters = {specs.get_task(task).cluster for task in ours}
+  near = [task for task in request.tasks if task not in trained_tasks and specs.get_task(task).cluster in clusters]
+  if near:
+    yield f"not trained on, but of clusters that were: {_some(near)}. They stand as held out"
+
+
+def _notes_on_formats(request: Request) -> Iterator[str]:
+  for name in request.formats:
+    without = [task for task in request.tasks if not formats_of(task, [name])]
+    if without:
+      yield f"{len(without)} of {len(request.tasks)} tasks have no {name} prompts: {_some(without)}"
+
+
+def _some(names: list[str]) -> str:
+  return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

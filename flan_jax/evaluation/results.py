@@ -78,11 +78,14 @@ class Results:
   rows: list[Row]
   samples: list[dict[str, Any]]
 
-  def write(self, path: Path) -> None:
-    """Writes everything and the averages over splits as JSON, atomically."""
+  def json(self) -> str:
+    """The text of results.json: everything, and the averages over splits."""
     averages = [dataclasses.asdict(average) for average in averages_by_split(self.rows)]
-    content = {**dataclasses.asdict(self), "averages": averages}
-    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    return json.dumps({**dataclasses.asdict(self), "averages": averages}, indent=2, ensure_ascii=False)
+
+  def write(self, path: Path) -> None:
+    """Writes results.json, atomically."""
+    write_atomically(path, (self.json() + "\n").encode())
 
   @classmethod
   def read(cls, path: Path) -> "Results":

@@ -8,7 +8,7 @@ from flan_jax.configuration import SHORT_FORMS
 def test_every_short_form_is_an_option():
   options = {option.name for option in command.params}
   assert set(SHORT_FORMS) <= options
-  assert options - set(SHORT_FORMS) == {"model", "gin_files", "gin_search_paths", "sharding"}
+  assert options - set(SHORT_FORMS) == {"model", "gin_files", "gin_search_paths", "sharding", "cpu_devices"}
 
 
 def test_short_forms_print_the_gin_that_they_stand_for(capsys):
