@@ -47,11 +47,13 @@ def command(checkpoint, task, mixture, suite, before, missing, output, as_json, 
   _require_checkpoints(checkpoint, before)
   if output is not None:
     _require_writable(output)
+  present, absent = _installed(chosen, options["data_dir"], missing)
   request = {
     "checkpoint": checkpoint,
     "before": before,
     "name": chosen.name,
-    "tasks": _installed(chosen, options["data_dir"], missing),
+    "tasks": present,
+    "missing": absent,
     "formats": _formats(formats),
     "shots": _shots(shots) if shots else chosen.shots,
   }
@@ -93,14 +95,14 @@ def _chosen(task: str | None, mixture: str | None, suite: str | None) -> "Mixtur
   return mixtures.get_mixture(mixture if task is None else specs.get_task(task).name)
 
 
-def _installed(mixture: "MixtureSpec", data_dir: Path | None, missing: str) -> tuple[str, ...]:
-  """The tasks whose files are there; says which are skipped."""
+def _installed(mixture: "MixtureSpec", data_dir: Path | None, missing: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+  """(the tasks whose files are there, those that are skipped, which is said)."""
   from flan_jax.data import mixtures
 
   present, absent = mixtures.installed(mixture, data_dir, missing)
   for file in absent:
     click.echo(f"Skipped: {file}", err=True)
-  return present
+  return present, tuple(file.task for file in absent)
 
 
 def _require_checkpoints(*paths: Path | None) -> None:

@@ -1,7 +1,7 @@
 """The evaluation itself: the same held-out prompts to one checkpoint or two, outputs to predictions to results."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from flan_jax import progress
@@ -25,6 +25,7 @@ class Request:
     before: a checkpoint to compare with, asked the very same prompts; None for none.
     name: of the task or mixture, for the record.
     tasks: full names of its tasks that are installed.
+    missing: those whose files are not there, for the record.
     formats: names of formats; a task is asked in those that its type has.
     examples: the most held-out examples of a task in each format.
     max_input_tokens: few-shot prompts drop exemplars until they fit; None for the length it was trained with.
@@ -35,6 +36,7 @@ class Request:
   checkpoint: Path
   name: str
   tasks: tuple[str, ...]
+  missing: tuple[str, ...] = ()
   before: Path | None = None
   formats: tuple[str, ...] = ("zero_shot", "few_shot", "cot")
   examples: int = 100
@@ -106,7 +108,7 @@ def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
     "examples": request.examples,
     "shots": list(request.shots),
     "seed": request.seed,
-    "notes": [*_notes_on_training(request, trained_tasks), *_notes_on_formats(request)],
+    "notes": [*_notes_on_training(request, trained_tasks), *_notes_on_tasks(request)],
   }
 
 
@@ -121,12 +123,14 @@ def _notes_on_training(request: Request, trained_tasks: tuple[str, ...] | None) 
     yield f"not trained on, but of clusters that were: {_some(near)}. They stand as held out"
 
 
-def _notes_on_formats(request: Request) -> Iterator[str]:
+def _notes_on_tasks(request: Request) -> Iterator[str]:
+  if request.missing:
+    yield f"left out, since their files are not here: {_some(request.missing)}"
   for name in request.formats:
     without = [task for task in request.tasks if not formats_of(task, [name])]
     if without:
       yield f"{len(without)} of {len(request.tasks)} tasks have no {name} prompts: {_some(without)}"
 
 
-def _some(names: list[str]) -> str:
+def _some(names: Sequence[str]) -> str:
   return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

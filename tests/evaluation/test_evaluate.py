@@ -85,6 +85,8 @@ def test_notes_say_what_to_beware_of(task, loads):
   notes = evaluate(Request(checkpoint=Path("near"), **task))[0].about["notes"]
   assert specs.get_task("cot.aqua").cluster == specs.get_task("cot.gsm8k").cluster
   assert "of clusters that were: cot.gsm8k" in notes[0]
+  notes = evaluate(Request(checkpoint=Path("near"), missing=("cot.qed",), **task))[0].about["notes"]
+  assert any("not here: cot.qed" in note for note in notes)
 
 
 def test_formats_that_no_task_has_are_refused_before_anything_is_loaded(task):
