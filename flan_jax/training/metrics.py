@@ -149,6 +149,6 @@ def _cut_after(path: pathlib.Path, step: int) -> None:
 def _step_of(line: str) -> float:
   """A line that a kill cut in two counts as later than any."""
   try:
-    return json.loads(line)["step"]
+    return float(json.loads(line)["step"])
   except (ValueError, KeyError, TypeError):
     return math.inf

@@ -14,7 +14,7 @@ from flan_jax.errors import UsageError
 class Constant:
   """Always 1: Flan-T5's finetuning schedule."""
 
-  def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+  def __call__(self, step: Int[Array, ""] | int) -> Float[Array, ""]:
     return jnp.ones((), jnp.float32)
 
 
@@ -35,7 +35,7 @@ class WarmupLinear:
       if getattr(self, name) < 0:
         raise UsageError(f"WarmupLinear.{name} = {getattr(self, name)}: must not be negative")
 
-  def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+  def __call__(self, step: Int[Array, ""] | int) -> Float[Array, ""]:
     rising = (step + 1) / max(self.warmup_steps, 1)
     falling = (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1)
     return jnp.clip(jnp.minimum(rising, falling), 0.0, 1.0).astype(jnp.float32)
@@ -56,7 +56,7 @@ class InverseSquareRoot:
     if self.flat_steps < 1:
       raise UsageError(f"InverseSquareRoot.flat_steps = {self.flat_steps}: must be at least 1")
 
-  def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+  def __call__(self, step: Int[Array, ""] | int) -> Float[Array, ""]:
     return jnp.sqrt(self.flat_steps / jnp.maximum(step, self.flat_steps)).astype(jnp.float32)
 
 

@@ -1,6 +1,7 @@
 """Meshes, the table of axes, and that a strategy changes where numbers are computed but not the numbers."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -70,7 +71,7 @@ def _check_agreement(name, alone, tiny):
 
 def test_dropout_is_at_work_there(tiny):
   """Otherwise the agreement above would say nothing about it."""
-  batch, params = batch_of(examples(4), per_row=2), tiny.init(0)
+  batch, params = jax.tree.map(jnp.asarray, batch_of(examples(4), per_row=2)), tiny.init(0)
   first, second = (float(batch_loss(tiny, params, batch, Loss(), jax.random.key(seed))[0]) for seed in (0, 1))
   assert first != second
 

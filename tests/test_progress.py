@@ -1,0 +1,39 @@
+"""Progress in a pipe and on a terminal."""
+
+import re
+
+import pytest
+
+from flan_jax import progress
+
+
+def test_a_pipe_gets_plain_lines(capsys, monkeypatch):
+  monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
+  with progress.shown("preparing", 3, "examples", done=1) as advance:
+    advance(1, note="toy.a")
+    advance(1)
+  lines = capsys.readouterr().err.splitlines()
+  assert lines[0] == "preparing: 2 of 3 examples, 0.0/s, toy.a"
+  assert re.fullmatch(r"preparing: 3 of 3 examples, [\d,.]+/s, toy\.a", lines[-1])
+
+
+def test_a_pipe_is_not_flooded(capsys):
+  with progress.shown("preparing", 1000, "examples") as advance:
+    for _ in range(1000):
+      advance(1)
+  assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_terminal_gets_a_bar(monkeypatch, capsys):
+  monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+  with progress.shown("training", 10, "steps", done=4) as advance:
+    advance(6, note="loss 1.5")
+  shown = capsys.readouterr().err
+  assert "training" in shown
+  assert "10/10" in shown
+  assert "loss 1.5" in shown
+
+
+def test_an_error_passes_through():
+  with pytest.raises(KeyError), progress.shown("preparing", 1, "examples"):
+    raise KeyError

@@ -1,0 +1,210 @@
+"""Whole runs: what they leave behind, that a stop costs nothing, and that what does not fit is refused early."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from flan_jax import configuration
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.interop import checkpoints as layout
+from flan_jax.training.optimizers import AdamW
+from tests.training.toy_run import MODEL, TASK, prepare_toy, toy_run
+
+STEPS = 24
+ROOT = pathlib.Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> pathlib.Path:
+  folder = tmp_path_factory.mktemp("store")
+  prepare_toy(folder)
+  return folder
+
+
+@pytest.fixture(scope="module")
+def launch(store, tmp_path_factory):
+  """Starts the toy run as a process on one device; compilations are shared by all of them."""
+  environment = {
+    **os.environ,
+    "XLA_FLAGS": "",
+    "PYTHONPATH": str(ROOT),
+    "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+  }
+
+  def start(model_dir: pathlib.Path, steps: int = STEPS) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.training.toy_run", str(model_dir), str(store), str(steps)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+  return start
+
+
+@pytest.fixture(scope="module")
+def whole(launch, tmp_path_factory) -> pathlib.Path:
+  """The MODEL_DIR of an uninterrupted run."""
+  model_dir = tmp_path_factory.mktemp("whole")
+  process = launch(model_dir)
+  _, said = process.communicate(timeout=300)
+  assert process.returncode == 0, said
+  assert f"finished at step {STEPS}" in said
+  return model_dir
+
+
+def test_a_run_leaves_what_explains_it(whole):
+  names = {path.name for path in whole.iterdir()}
+  assert names >= {"config.gin", "model-info.txt", "versions.json", "metrics.jsonl", "tensorboard", "vocabulary.model"}
+  assert layout.saved_steps(whole) == [0, STEPS]
+  assert list((whole / "tensorboard").iterdir())
+  record = layout.load(whole).extra
+  assert record["tasks"] == [TASK]
+  assert record["mixture"] == TASK
+  assert record["vocabulary"]["extra_ids"] == 100
+  configuration.parse((whole / "config.gin").read_text().splitlines())
+  assert configuration.build().model == MODEL
+
+
+def test_metrics_have_step_and_falling_loss(whole):
+  lines = _metrics(whole)
+  assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
+  assert np.mean([line["loss"] for line in lines[-4:]]) < np.mean([line["loss"] for line in lines[:4]])
+  assert all(0 <= line["input_wait"] <= 1 and 0 < line["packing"] <= 1 for line in lines[1:])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(number, launch, whole, tmp_path):
+  """Byte for byte: parameters, optimizer state, position, and each line's loss."""
+  process = launch(tmp_path)
+  _wait_for_lines(tmp_path / "metrics.jsonl", 5, process)
+  process.send_signal(number)
+  _, said = process.communicate(timeout=300)
+  assert process.returncode == 0, said
+  stopped = layout.saved_steps(tmp_path)[-1]
+  assert f"stopped by {number.name} at step {stopped} of {STEPS}" in said
+  assert 5 <= stopped < STEPS
+  assert layout.read_record(layout.step_folder(tmp_path))["position"]["row"] > 0, "not in the middle of a window"
+  _, said = (process := launch(tmp_path)).communicate(timeout=300)
+  assert process.returncode == 0, said
+  _check_same_run(tmp_path, whole)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(launch, whole, tmp_path):
+  """SIGKILL leaves lines behind the last checkpoint, here step 0; they are not there twice afterwards."""
+  process = launch(tmp_path)
+  _wait_for_lines(tmp_path / "metrics.jsonl", 3, process)
+  process.kill()
+  process.communicate(timeout=300)
+  assert layout.saved_steps(tmp_path) == [0]
+  assert launch(tmp_path).communicate(timeout=300)
+  _check_same_run(tmp_path, whole)
+
+
+def _check_same_run(one: pathlib.Path, other: pathlib.Path) -> None:
+  first, second = (layout.read_record(layout.step_folder(path)) for path in (one, other))
+  for key in ("step", "position", "fingerprints"):
+    assert first[key] == second[key]
+  params, expected = layout.load(one).params, layout.load(other).params
+  assert all(np.asarray(params[name]).tobytes() == np.asarray(expected[name]).tobytes() for name in expected)
+  for mine, theirs in zip(_metrics(one), _metrics(other), strict=True):
+    assert (mine["step"], mine["loss"]) == (theirs["step"], theirs["loss"])
+
+
+def _metrics(model_dir: pathlib.Path) -> list[dict]:
+  return [json.loads(line) for line in (model_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def _wait_for_lines(path: pathlib.Path, lines: int, process: subprocess.Popen) -> None:
+  deadline = time.monotonic() + 240
+  while not path.exists() or path.read_text().count("\n") < lines:
+    assert process.poll() is None, process.stderr.read()
+    assert time.monotonic() < deadline
+    time.sleep(0.005)
+
+
+# --- refusals: all before anything is compiled, so each takes a moment ---
+
+
+@pytest.fixture
+def _nothing_is_compiled(monkeypatch):
+  monkeypatch.setattr("flan_jax.training.train.Trainer", _fail)
+
+
+def _fail(*_, **__):
+  raise AssertionError("a trainer was made")
+
+
+@pytest.mark.usefixtures("_nothing_is_compiled")
+@pytest.mark.parametrize(
+  ("settings", "message"),
+  [
+    ({"model": dataclasses.replace(MODEL, vocab_size=1000)}, "has 1,024 ids, the model 1,000 rows"),
+    ({"mixture_or_task_name": "demo.number_smalest"}, "Nearest: demo.number_smallest"),
+    ({"batch_size": 7}, "BATCH_SIZE = 7 does not divide"),
+    ({"initial_checkpoint_path": "/nowhere"}, "/nowhere is not there"),
+  ],
+)
+def test_what_does_not_fit_is_refused(settings, message, store, tmp_path):
+  with pytest.raises(UsageError, match=message):
+    toy_run(tmp_path, store, 3, **settings).run()
+
+
+@pytest.mark.usefixtures("_nothing_is_compiled")
+@pytest.mark.parametrize(
+  ("settings", "message"),
+  [
+    ({"model": dataclasses.replace(MODEL, mlp_dim=24)}, r"another model: mlp_dim 16 \(here 24\)"),
+    ({"seed": 1}, "seed was 0, is 1"),
+    ({"batch_size": 16}, "batch_size was 8, is 16"),
+  ],
+)
+def test_a_folder_of_another_run_is_refused(settings, message, store, whole):
+  with pytest.raises(UsageError, match=message):
+    toy_run(whole, store, STEPS + 1, **settings).run()
+
+
+@pytest.mark.usefixtures("_nothing_is_compiled")
+def test_an_unwritable_folder_is_found_first(store, tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(FlanJaxError, match="cannot be written"):
+    toy_run(tmp_path / "file" / "model", store, 3).run()
+
+
+@pytest.mark.usefixtures("_nothing_is_compiled")
+def test_another_vocabulary_is_refused(store, whole, tmp_path):
+  other = tmp_path / "other.model"
+  _other_vocabulary(other)
+  with pytest.raises(UsageError, match="has another vocabulary"):
+    toy_run(tmp_path / "model", store, 3, vocabulary=str(other), initial_checkpoint_path=str(whole)).run()
+
+
+def test_a_run_starts_from_the_parameters_of_another(store, whole, tmp_path):
+  """Another optimizer and mesh may be taken; step 0 holds the parameters, and the tasks are remembered."""
+  run = toy_run(tmp_path, store, 1, initial_checkpoint_path=str(whole), optimizer=AdamW(), seed=5)
+  assert run.run().step == 1
+  before = layout.load(tmp_path / "checkpoints" / "0").params
+  jax.tree.map(np.testing.assert_array_equal, before, layout.load(whole).params)
+
+
+def test_a_finished_run_is_left_as_it_is(store, tmp_path, whole):
+  lines = (whole / "metrics.jsonl").read_text()
+  assert toy_run(whole, store, STEPS).run().step == STEPS
+  assert (whole / "metrics.jsonl").read_text() == lines
+
+
+def _other_vocabulary(path: pathlib.Path) -> None:
+  """The demo's, with a piece renamed: the same size and another hash."""
+  from sentencepiece import sentencepiece_model_pb2
+
+  from flan_jax.data.vocabularies import DEMO_PATH
+
+  model = sentencepiece_model_pb2.ModelProto.FromString(DEMO_PATH.read_bytes())
+  model.pieces[900].piece += "x"
+  path.write_bytes(model.SerializeToString())
