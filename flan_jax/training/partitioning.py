@@ -73,6 +73,19 @@ def parameter_shardings(
   return {name: NamedSharding(mesh, _spec(shapes[name].shape, axes[name], mesh)) for name in shapes}
 
 
+def lookup_shardings(
+  shapes: dict[str, jax.ShapeDtypeStruct], axes: dict[str, tuple[str, ...]], mesh: Mesh
+) -> dict[str, NamedSharding]:
+  """How the tables that are looked up by token (the embedding) lie while a step uses them: each row whole.
+
+  A lookup in a table whose rows are split over fsdp gives vectors that are split so, and on a mesh with data, fsdp and
+  model axes XLA then replicates whole activations to bring them to rows of the batch.
+  """
+  tables = [name for name in axes if axes[name] == ("vocab", "embed")]
+  specs = {name: _spec(shapes[name].shape, axes[name], mesh) for name in tables}
+  return {name: NamedSharding(mesh, PartitionSpec(spec[0], None)) for name, spec in specs.items()}
+
+
 def batch_sharding(mesh: Mesh) -> NamedSharding:
   """Rows over data x fsdp; the rest of a batch array is whole."""
   return NamedSharding(mesh, _BATCH)

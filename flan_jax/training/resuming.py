@@ -60,6 +60,13 @@ def initial_checkpoint(
   return loaded
 
 
+def tasks_before(model_dir: pathlib.Path, initial: layout.LoadedCheckpoint | None) -> set[str]:
+  """The tasks that the parameters a run starts from have been trained on: none of them is held out any more."""
+  if layout.saved_steps(model_dir):
+    return set(layout.read_record(layout.step_folder(model_dir))["tasks"])
+  return set(initial.extra.get("tasks", ())) if initial else set()
+
+
 def start(
   model_dir: pathlib.Path,
   trainer: Trainer,

@@ -33,16 +33,23 @@ def make_step(
   loss: Loss,
   seed: int,
   rows: NamedSharding,
+  lookups: Mapping[str, NamedSharding],
 ) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
-  """The update as a pure function of (state, batch), to be jitted. `rows` says how rows lie on the devices.
+  """The update as a pure function of (state, batch), to be jitted.
 
   Dropout depends on (seed, step) alone, so a resumed run and another mesh drop the same units.
+
+  Args:
+    rows: how rows of activations lie on the devices.
+    lookups: see `partitioning.lookup_shardings`.
   """
 
   def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
     dropout_key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _DROPOUT), state.step)
 
     def summed_loss(params: Params):
+      tables = {name: jax.lax.with_sharding_constraint(params[name], where) for name, where in lookups.items()}
+      params = {**params, **tables}
       return batch_loss(model, params, batch, loss, dropout_key, rows)
 
     (loss_sum, targets), gradient_sum = jax.value_and_grad(summed_loss, has_aux=True)(state.params)

@@ -139,7 +139,7 @@ class Training:
       seed=self.seed,
     )
     _describe(self, model_dir, trainer, vocabulary)
-    record = _record(self, vocabulary, feed, initial)
+    record = _record(self, vocabulary, {*feed.tasks, *resuming.tasks_before(model_dir, initial)}, feed.identity)
     with Checkpoints(model_dir, record, self.checkpoints_to_keep) as checkpoints:
       start = resuming.start(model_dir, trainer, checkpoints, feed, initial)
       outcome = self._train(trainer, feed, checkpoints, model_dir, *start)
@@ -220,11 +220,8 @@ def _same_file(one: pathlib.Path, other: pathlib.Path) -> bool:
   return other.exists() and os.path.samefile(one, other)
 
 
-def _record(
-  training: Training, vocabulary: Vocabulary, feed: Feed, initial: layout.LoadedCheckpoint | None
-) -> dict[str, Any]:
-  """What each checkpoint says about itself; `tasks` has those that its initial checkpoint had been trained on too."""
-  tasks = {*feed.tasks, *(initial.extra.get("tasks", ()) if initial else ())}
+def _record(training: Training, vocabulary: Vocabulary, tasks: set[str], data: dict[str, Any]) -> dict[str, Any]:
+  """What each checkpoint says about itself, besides step, position and fingerprints."""
   return {
     "model": dataclasses.asdict(training.model),
     "vocabulary": {
@@ -235,7 +232,7 @@ def _record(
     "mixture": training.mixture_or_task_name,
     "tasks": sorted(tasks),
     "task_feature_lengths": dict(training.task_feature_lengths),
-    "data": feed.identity,
+    "data": data,
   }
 
 

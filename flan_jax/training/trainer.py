@@ -36,8 +36,9 @@ class Trainer:
     self._optimizer = optimizer.transformation(self.learning_rate)
     self._rows = partitioning.batch_sharding(mesh)
     self.shardings = self._state_shardings()
+    lookups = partitioning.lookup_shardings(model.shapes(), model.axes(), mesh)
     self._step = jax.jit(
-      make_step(model, self._optimizer, loss, seed, self._rows),
+      make_step(model, self._optimizer, loss, seed, self._rows, lookups),
       in_shardings=(self.shardings, self._rows),
       out_shardings=(self.shardings, partitioning.replicated(mesh)),
       donate_argnums=0,

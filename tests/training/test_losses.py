@@ -34,7 +34,7 @@ def test_loss_is_its_definition(z_loss, smoothing):
   assert count == np.asarray(weights).sum()
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=3)
 @given(length=st.integers(1, 9), positions=st.integers(1, 9), seed=st.integers(0, 99))
 def test_chunked_loss_is_the_whole_loss(length, positions, seed):
   hidden, head, targets, weights = _inputs(length=length, seed=seed)

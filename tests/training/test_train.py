@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,11 +187,22 @@ def test_another_vocabulary_is_refused(store, whole, tmp_path):
 
 
 def test_a_run_starts_from_the_parameters_of_another(store, whole, tmp_path):
-  """Another optimizer and mesh may be taken; step 0 holds the parameters, and the tasks are remembered."""
-  run = toy_run(tmp_path, store, 1, initial_checkpoint_path=str(whole), optimizer=AdamW(), seed=5)
-  assert run.run().step == 1
-  before = layout.load(tmp_path / "checkpoints" / "0").params
-  jax.tree.map(np.testing.assert_array_equal, before, layout.load(whole).params)
+  """With another optimizer and seed; step 0 holds the parameters, and their tasks are remembered, resumed too."""
+  before = shutil.copytree(whole, tmp_path / "before")
+  _say_tasks(before, [TASK, "demo.earlier"])
+  settings = {"initial_checkpoint_path": str(before), "optimizer": AdamW(), "seed": 5}
+  for steps in (1, 2):
+    assert toy_run(tmp_path / "after", store, steps, **settings).run().step == steps
+    assert layout.load(tmp_path / "after").extra["tasks"] == ["demo.earlier", TASK]
+  first = layout.load(tmp_path / "after" / "checkpoints" / "0").params
+  jax.tree.map(np.testing.assert_array_equal, first, layout.load(whole).params)
+
+
+def _say_tasks(model_dir: pathlib.Path, tasks: list[str]) -> None:
+  folder = layout.step_folder(model_dir)
+  record = json.loads((folder / "record" / "metadata").read_text())
+  (folder / "record" / "metadata").write_text(json.dumps({**record, "tasks": tasks}))
+  layout.write_file_sums(folder)
 
 
 def test_a_finished_run_is_left_as_it_is(store, tmp_path, whole):
