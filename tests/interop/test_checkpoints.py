@@ -96,9 +96,7 @@ def test_a_flipped_bit_in_an_array_is_named_without_file_sums(copy):
     content = file.read_bytes()
     for offset in (len(content) // 4, len(content) // 2):
       _flip(file, offset)
-      with pytest.raises(
-        FlanJaxError, match=r"array params/(token_emb|decoder\.logits).* is not what was saved"
-      ):
+      with pytest.raises(FlanJaxError, match=r"array params/(token_emb|decoder\.logits).* is not what was saved"):
         layout.restore(folder, _wanted())
       file.write_bytes(content)
 
