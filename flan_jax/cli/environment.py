@@ -25,6 +25,9 @@ def prepare_jax(cpu_devices: int = 1, environment: MutableMapping[str, str] = os
   devices = _cores() if cpu_devices == -1 else cpu_devices
   if devices > 1:
     flags |= {_DEVICES: str(devices), _THREADS: "false"}  # a device keeps to one thread, or they would fight
+    # A thread waits in every sum over the devices. XLA's pool has one a core, and with two cores it was seen to be full
+    # of waiting threads for good; sleeping ones cost nothing.
+    environment.setdefault("PJRT_NPROC", str(16 * devices))
   given = environment.get("XLA_FLAGS", "")
   added = [f"{flag}={value}" for flag, value in flags.items() if flag not in given]
   environment["XLA_FLAGS"] = " ".join([*given.split(), *added])

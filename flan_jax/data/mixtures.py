@@ -46,7 +46,7 @@ def get_mixture(name: str) -> MixtureSpec:
   if "." in name:
     return MixtureSpec(name, (specs.get_task(name).name,))
   known = (*mixture_names(), *specs.task_names())
-  raise errors.unknown_name("mixture or task", name, known, "flan-jax inspect --collections")
+  raise errors.unknown_name("mixture or task", name, known, "flan-jax inspect --mixtures")
 
 
 def installed(

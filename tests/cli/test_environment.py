@@ -28,6 +28,7 @@ def test_a_cpu_becomes_several_devices_of_one_thread_each():
   prepare_jax(4, environment)
   assert "--xla_force_host_platform_device_count=4" in environment["XLA_FLAGS"].split()
   assert "--xla_cpu_multi_thread_eigen=false" in environment["XLA_FLAGS"].split()
+  assert int(environment["PJRT_NPROC"]) > 4
 
 
 @pytest.mark.parametrize(("cores", "devices"), [(1, None), (2, 2), (3, 2), (6, 4), (64, 8)])
@@ -43,4 +44,4 @@ def test_a_device_a_core_up_to_a_power_of_two(monkeypatch, cores, devices):
 def test_an_accelerator_is_left_alone():
   environment = {"JAX_PLATFORMS": "cuda"}
   prepare_jax(-1, environment)
-  assert "XLA_FLAGS" not in environment
+  assert environment == {"JAX_PLATFORMS": "cuda"}

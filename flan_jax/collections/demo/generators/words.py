@@ -1,11 +1,11 @@
 """The small world that every demo task speaks of: things by kind, people, places."""
 
 KINDS: dict[str, tuple[str, ...]] = {
-  "animal": ("fox", "owl", "bear", "goat", "duck", "frog", "horse", "mouse"),
-  "food": ("apple", "bread", "cake", "rice", "soup", "plum", "corn", "egg"),
-  "tool": ("axe", "drill", "hammer", "knife", "ladder", "needle", "pump", "rope"),
-  "garment": ("boot", "cap", "coat", "dress", "glove", "hat", "scarf", "shirt"),
-  "vehicle": ("bike", "boat", "bus", "canoe", "cart", "plane", "raft", "ship"),
+  "animal": ("fox", "owl", "bear", "goat", "duck", "horse"),
+  "food": ("apple", "bread", "cake", "rice", "soup", "egg"),
+  "tool": ("axe", "drill", "hammer", "ladder", "needle", "rope"),
+  "garment": ("boot", "cap", "coat", "dress", "glove", "shirt"),
+  "vehicle": ("bike", "boat", "bus", "canoe", "train", "plane"),
 }
 THINGS: tuple[str, ...] = tuple(thing for things in KINDS.values() for thing in things)
 PEOPLE: tuple[str, ...] = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana", "Ivo", "Jill", "Kai", "Lena")
