@@ -9,4 +9,4 @@ if [ -e "$run/results.json" ]; then
   rm -rf "$run"
 fi
 flan-jax train --gin_file=gin_configs/runs/quickstart.gin --store_dir=runs/store --cpu_devices=-1
-flan-jax eval "$run" --before="$run/checkpoints/0" --mixture=demo_all --examples=20 --output="$run"
+flan-jax eval "$run" --before="$run/checkpoints/0" --mixture=demo_all --examples=15 --output="$run"

@@ -8,5 +8,4 @@ if [ "${1:-}" = "--all" ]; then
   select=()
   shift
 fi
-# Eight devices on the CPU, so that sharding is tested wherever the tests run (tests/conftest.py sets it too).
-exec python -m pytest -n "${PYTEST_WORKERS:-2}" "${select[@]}" "$@"
+exec python -m pytest -n "${PYTEST_WORKERS:-2}" ${select[@]+"${select[@]}"} "$@"

@@ -25,6 +25,11 @@ def test_at_least_forty_tasks_in_six_clusters_each_with_ten_wordings():
   assert all(len(specs.get_type(name).wordings["zero_shot"]) >= 10 for name in types)
 
 
+@pytest.mark.parametrize("task", [task for task in TASKS if "chain" not in task])
+def test_every_task_has_examples_to_ask(task):
+  assert len(rendering.Renderer(task).splits.held_out) >= 15
+
+
 def test_clusters_are_held_out_whole():
   trained = {specs.get_task(task).cluster for task in mixtures.get_mixture("demo").tasks}
   held_out = {specs.get_task(task).cluster for task in mixtures.get_mixture("demo_held_out").tasks}
@@ -55,11 +60,9 @@ def test_an_example_is_the_same_wherever_it_is_made(task):
   assert forward == backward
 
 
-@pytest.mark.parametrize("first", lists.STEPS)
+@pytest.mark.parametrize("first", [step for step in lists.STEPS if step not in ("first", "last", "second", "count")])
 @pytest.mark.parametrize("second", ["reverse", "drop_last", "swap_front", "second", "count"])
 def test_a_chain_is_its_second_step_on_what_the_first_gives(first, second):
-  if first in ("first", "last", "second", "count"):
-    pytest.skip(f"{first} ends in one word: nothing can follow it")
   for fields in drawn(lists, f"{first} {second}", n=20):
     between = lists.STEPS[first][0](fields["words"].strip("[]").split())
     assert fields["rationale"] == f"The first step gives {' '.join(between)}."

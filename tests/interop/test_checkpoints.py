@@ -91,12 +91,12 @@ def test_a_flipped_bit_in_an_array_is_named_without_file_sums(copy):
   folder = copy / "checkpoints" / "5"
   (folder / layout.FILES).unlink()
   large = [file for file in (folder / "params" / "ocdbt.process_0" / "d").iterdir() if file.stat().st_size > 30_000]
-  assert len(large) == 2  # the embedding and the head
+  assert large  # the embedding and the head, which Orbax writes to one file or to two, as its threads come
   for file in large:
     content = file.read_bytes()
     for offset in (len(content) // 4, len(content) // 2):
       _flip(file, offset)
-      with pytest.raises(FlanJaxError, match=r"array params/(token_emb|decoder\.logits).* is not what was saved"):
+      with pytest.raises(FlanJaxError, match=r"array params/\S+ is not what was saved"):
         layout.restore(folder, _wanted())
       file.write_bytes(content)
 

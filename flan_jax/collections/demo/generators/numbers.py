@@ -21,7 +21,7 @@ def _to_words(rng: random.Random) -> dict[str, str | list[str]]:
 
 
 def _next(rng: random.Random) -> dict[str, str | list[str]]:
-  start, gap = rng.randint(0, 8), rng.randint(1, 3)
+  start, gap = rng.randint(0, 12), rng.randint(1, 3)
   shown = [start + gap * i for i in range(4)]
   return {
     "numbers": " ".join(map(str, shown)),
