@@ -62,8 +62,9 @@ def generate(rng: random.Random, steps: str) -> dict[str, str]:
   """
   names = steps.split()
   current = rng.sample(words.THINGS, rng.randint(3, 5))
-  # The brackets mark where a list begins and ends in whatever wording it stands; the spaces keep each word one piece.
-  fields = {"words": f"[ {' '.join(current)} ]"}
+  # The brackets mark where a list begins and ends in whatever wording it stands, and the first word, next to one, is
+  # another piece than inside the list: a small model finds both (docs/design.md).
+  fields = {"words": f"[{' '.join(current)}]"}
   asked, stages = [], []
   for name in names:
     apply, phrases = STEPS[name]
