@@ -53,9 +53,12 @@ def _bar(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
 def _lines(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
   pace = _Pace(total, done)
   last = time.monotonic()
+  said = -1  # the units of the newest line: the end may have had one already
   shown_note = ""
 
   def line() -> None:
+    nonlocal said
+    said = pace.done
     left = f", {pace.seconds_left():,.0f} s left" if pace.done < total and pace.rate() else ""
     note = f", {shown_note}" if shown_note else ""
     print(f"{what}: {pace.done:,} of {total:,} {unit}, {pace.rate():,.1f}/s{left}{note}", file=sys.stderr, flush=True)
@@ -69,7 +72,8 @@ def _lines(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
       line()
 
   yield advance
-  line()
+  if pace.done != said:
+    line()
 
 
 class _Pace:
