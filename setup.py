@@ -17,7 +17,6 @@ setuptools.setup(
   package_dir={"flan_jax.gin_configs": "gin_configs"},
   package_data={"flan_jax": ["collections/**/*"], "flan_jax.gin_configs": ["**/*.gin"]},
   install_requires=[
-    "array_record",
     "click",
     "flax",
     "gin-config",

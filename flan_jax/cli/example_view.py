@@ -102,12 +102,8 @@ def _row(
   fitting = [i for i in range(len(offered)) if (taken[i] <= lengths).all()]
   row_of = packing.pack(taken[fitting], lengths)
   together = [fitting[i] for i in np.flatnonzero(row_of == row_of[0])]
-  batch = segments.encoder_decoder_batch(
-    np.zeros(len(together), np.int64),
-    [np.array(pairs[i][0], np.int32) for i in together],
-    [np.array(pairs[i][1], np.int32) for i in together],
-    (1, *lengths),
-  )
+  inputs, targets = (segments.Sequences.of(np.array(pairs[i][side], np.int32) for i in together) for side in (0, 1))
+  batch = segments.EncoderDecoderRows(*lengths).batch(1, np.zeros(len(together), np.int64), inputs, targets)
   arrays = {name: values[0].tolist() for name, values in batch.items()}
   return {
     "lengths": list(lengths),

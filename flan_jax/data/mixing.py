@@ -26,37 +26,53 @@ class Draw:
   """Examples of a run by task, one entry a place of the run."""
 
   task: np.ndarray  # int64 [n]: index into the tasks
-  example: np.ndarray  # int64 [n]: index into the task's examples
+  example: np.ndarray  # int64 [n]: index into the task's records
   epoch: np.ndarray  # int64 [n]: how often the task was gone through whole before this example
+  key: np.ndarray  # uint64 [n]: a hash of (seed, task, epoch, example), for whatever is drawn as the row is built
+  again: np.ndarray  # bool [n]: whether here the task has been gone through in all its variants and begins anew
 
 
 class Mixing:
   """The endless order of a mixture's examples, as a function of (rates, sizes, seed)."""
 
-  def __init__(self, names: Sequence[str], sizes: Sequence[int], rates: Sequence[int | float], seed: int):
+  def __init__(self, names: Sequence[str], sizes: Sequence[Sequence[int]], rates: Sequence[int | float], seed: int):
     """The shares are rates over their sum; `names` key the permutations, so that a task's order ignores its neighbours.
+
+    Epoch e of a task goes once through the examples of its variant e mod E, in an order of its own.
 
     Args:
       names: the tasks, all different.
-      sizes: how many examples each has; at least 1.
+      sizes: for each, how many examples each of its E variants has, in the order of its records; at least 1 in all.
       rates: how often each is drawn, in any unit; above 0.
       seed: of the order; rendering has another.
 
     Raises:
       ValueError: no tasks, a size or a rate that is not positive, or lists of unequal lengths.
     """
-    if not len(names) == len(sizes) == len(rates) or not names or min(sizes) < 1 or min(rates) <= 0:
+    totals = [sum(variants) for variants in sizes]
+    if not len(names) == len(sizes) == len(rates) or not names or min(totals) < 1 or min(rates) <= 0:
       raise ValueError(f"a size and a rate above 0 for each of {len(names)} tasks, got {sizes} and {rates}")
     self._names = names
-    self._sizes = np.array(sizes, np.int64)
     self._seed = seed
     self._tree = _Tree.over(rates)
+    self._variants = np.array([len(variants) for variants in sizes], np.int64)
+    # Row t: where the records of each variant of task t begin, then their number; the last one repeated to the width.
+    begins = np.zeros((len(sizes), max(self._variants) + 1), np.int64)
+    for row, variants in zip(begins, sizes, strict=True):
+      row[1:] = sum(variants)
+      np.cumsum(variants, out=row[1 : len(variants) + 1])
+    self._begins = begins
 
   def draw(self, start: int, count: int) -> Draw:
     """The examples at places start .. start + count - 1 of the run."""
     task, nth = self._tree.place(np.arange(start, start + count, dtype=np.int64))
-    epoch, within = np.divmod(nth, self._sizes[task])
-    return Draw(task, permute(within, self._sizes[task], self._order_keys(task, epoch)), epoch)
+    cycle, record = np.divmod(nth, self._begins[task, -1])
+    variant = (record[:, None] >= self._begins[task, 1:]).sum(axis=1)
+    begin = self._begins[task, variant]
+    epoch = cycle * self._variants[task] + variant
+    order = self._order_keys(task, epoch)
+    example = begin + permute(record - begin, self._begins[task, variant + 1] - begin, order)
+    return Draw(task, example, epoch, _mix(order ^ _mix(example.astype(np.uint64))), (record == 0) & (cycle > 0))
 
   def _order_keys(self, task: Int64[np.ndarray, "n"], epoch: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     pairs, which = np.unique(epoch * len(self._names) + task, return_inverse=True)

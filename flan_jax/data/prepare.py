@@ -18,7 +18,7 @@ from flan_jax.data import rendering, sources, specs, store_writing, tokenising, 
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.store import Origin, TaskStore, open_store
 
-STORE_VERSION = 1  # part of every key: raise it when the files' layout or the length rule changes
+STORE_VERSION = 2  # part of every key: raise it when the files' layout or the length rule changes
 FEATURES = ("inputs", "targets")
 _SHARD_EXAMPLES = 8192
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
@@ -43,6 +43,7 @@ def prepare(
   lengths: Mapping[str, int],
   store_dir: str | os.PathLike,
   render_seed: int = 0,
+  variants: int = 1,
   processes: int | None = None,
   progress: Progress = silently,
 ) -> list[TaskStore]:
@@ -57,8 +58,9 @@ def prepare(
     lengths: tokens of a row, EOS included, by feature: 'inputs' and 'targets'. The rule is `tokenising`'s.
     store_dir: receives a folder a task, and in it one a key.
     render_seed: of the draws of wordings, formats and exemplars; the order of training has another.
+    variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
     processes: workers, None for one a core; 1 works in this process.
-    progress: shows how many of the sources' examples were done.
+    progress: shows how many renderings of the sources' examples were done.
 
   Raises:
     MissingDataError: a task's file is not there.
@@ -72,12 +74,13 @@ def prepare(
     formats=mixture.formats,
     shots=mixture.shots,
     render_seed=render_seed,
+    variants=variants,
   )
   jobs = [_job(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
   missing = [job for job in jobs if not job.final.exists()]
   if missing:
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
-    with progress(what, sum(job.source_examples for job in missing), "examples") as advance:
+    with progress(what, sum(job.source_examples for job in missing) * variants, "examples") as advance:
       _make(missing, processes or os.cpu_count() or 1, advance)
   return [_opened(job) for job in jobs]
 
@@ -98,6 +101,7 @@ class Recipe:
   formats: tuple[tuple[str, int], ...]
   shots: tuple[int, int]
   render_seed: int
+  variants: int
 
   def vocabulary(self) -> vocabularies.Vocabulary:
     """Loaded once a process."""
@@ -120,8 +124,10 @@ class _Job:
   source_examples: int
 
   @property
-  def shards(self) -> int:
-    return max(1, -(-self.source_examples // _SHARD_EXAMPLES))
+  def shards(self) -> list[tuple[int, int]]:
+    """(variant, range of the source) of each record file, in their order."""
+    ranges = max(1, -(-self.source_examples // _SHARD_EXAMPLES))
+    return [(variant, part) for variant in range(self.recipe.variants) for part in range(ranges)]
 
 
 def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> _Job:
@@ -136,22 +142,24 @@ def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_d
     "formats": recipe.formats,
     "shots": recipe.shots,
     "render_seed": recipe.render_seed,
-    "variants": 1,
+    "variants": recipe.variants,
   }
   return _Job(spec, recipe, key, store_dir / task / key_digest(key), len(source))
 
 
 def _opened(job: _Job) -> TaskStore:
   store = open_store(job.final)
-  return dataclasses.replace(store, rate=float(min(len(store), job.spec.cap)))
+  return dataclasses.replace(store, rate=float(min(store.variants[0], job.spec.cap)))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Ticket:
-  """One shard of one task."""
+  """One record file of one task: its number, and whose renderings it gets."""
 
   task: str
   number: int
+  variant: int
+  part: int
   folder: pathlib.Path
   recipe: Recipe
 
@@ -175,7 +183,7 @@ class _UnderWay:
 
 def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
   under_way: dict[str, _UnderWay] = {}
-  processes = min(processes, sum(job.shards for job in jobs))
+  processes = min(processes, sum(len(job.shards) for job in jobs))
   with (
     contextlib.ExitStack() as folders,
     contextlib.closing(workers.results(_make_shard, _tickets(jobs, under_way, folders), processes)) as results,
@@ -183,8 +191,8 @@ def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
     for ticket, result in results:
       task = under_way[ticket.task]
       task.results[ticket.number] = result
-      advance(len(_source_range(ticket.number, task.job.source_examples)), ticket.task)
-      if len(task.results) == task.job.shards:
+      advance(len(_source_range(ticket.part, task.job.source_examples)), ticket.task)
+      if len(task.results) == len(task.job.shards):
         _finish(under_way.pop(ticket.task))
 
 
@@ -193,18 +201,19 @@ def _tickets(jobs: list[_Job], under_way: dict[str, _UnderWay], folders: context
   for job in jobs:
     folder = folders.enter_context(store_writing.building(job.final))
     under_way[job.spec.name] = _UnderWay(job, folder)
-    for number in range(job.shards):
-      yield _Ticket(job.spec.name, number, folder, job.recipe)
+    for number, (variant, part) in enumerate(job.shards):
+      yield _Ticket(job.spec.name, number, variant, part, folder, job.recipe)
 
 
 def _finish(task: _UnderWay) -> None:
   job = task.job
-  results = [task.results[number] for number in range(job.shards)]
+  results = [task.results[number] for number in range(len(job.shards))]
   problems = sources.open_source(job.spec, job.recipe.data_dir).problems
   facts = {
     "task": job.spec.name,
     "features": list(FEATURES),
     "token_dtype": store_writing.token_dtype(job.recipe.vocabulary().size),
+    "variants": job.recipe.variants,
     "counts": {**_total(result.counts for result in results), "malformed records": len(problems)},
     "malformed": [str(problem) for problem in problems[:20]],
     "key": job.key,
@@ -222,7 +231,7 @@ def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
 def _make_shard(ticket: _Ticket) -> _Result:
   """What a worker does: the training examples of one range of the source, written to one record file."""
   renderer, vocabulary = _renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
-  span = _source_range(ticket.number, len(renderer.source))
+  span = _source_range(ticket.part, len(renderer.source))
   train = renderer.splits.train
   chosen = train[(train >= span.start) & (train < span.stop)].tolist()
   counts = Counter({"kept": 0, "held out": len(span) - len(chosen)})
@@ -230,7 +239,7 @@ def _make_shard(ticket: _Ticket) -> _Result:
   with store_writing.naming_disk_errors(ticket.folder.parent), writer:
     for start in range(0, len(chosen), _BATCH_EXAMPLES):
       examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
-      for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples):
+      for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples, ticket.variant):
         counts.update(_add(writer, one))
   return _Result(writer.shard, counts)
 
@@ -242,13 +251,13 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   if one.left_out:
     return [one.left_out]
   made = one.rendered
-  origin = Origin(made.example_id, made.wording, made.format, made.shots)
+  origin = Origin(made.example_id, made.wording, made.format, made.shots, made.variant)
   writer.add({"inputs": one.inputs, "targets": one.targets}, origin)
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
 
 
-def _source_range(number: int, source_examples: int) -> range:
-  return range(number * _SHARD_EXAMPLES, min((number + 1) * _SHARD_EXAMPLES, source_examples))
+def _source_range(part: int, source_examples: int) -> range:
+  return range(part * _SHARD_EXAMPLES, min((part + 1) * _SHARD_EXAMPLES, source_examples))
 
 
 @functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another

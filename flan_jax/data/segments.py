@@ -2,111 +2,219 @@
 
 Everything but the token ids follows from lengths and places, so an inner token 0 and an example with empty inputs
 (whose EOS alone stands in the row) survive: a segment id of 0 says padding, a token of 0 says nothing.
+
+The shape of a row is a value of `RowShape`: which sides a packed row has, how much of each an example takes, and how
+the arrays are laid out. `EncoderDecoderRows` has two sides, `DecoderRows` one.
 """
 
 import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int, Int32, Int64, Integer
 
 EOS = 1
 Batch = dict[str, np.ndarray]
 
 
-@dataclasses.dataclass(frozen=True)
-class Layout:
-  """Where one feature's segments stand in the rows: one entry a segment, ordered by row and within the row."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sequences:
+  """Token sequences one after another, each with its EOS.
 
-  row: np.ndarray  # int64 [segments]
-  segment: np.ndarray  # int64 [segments]: 1, 2, ... within the row
-  start: np.ndarray  # int64 [segments]: the column of the first token
-  length: np.ndarray  # int64 [segments]: tokens, EOS among them
+  Attributes:
+    tokens: [tokens], of any integer type.
+    lengths: int64 [sequences], EOS counted, so at least 1.
+  """
+
+  tokens: np.ndarray
+  lengths: np.ndarray
 
   @classmethod
-  def of(cls, row: Int[np.ndarray, "segments"], length: Int[np.ndarray, "segments"]) -> "Layout":
-    """Segments one after another in each row; `row` must not decrease."""
-    row, length = row.astype(np.int64), length.astype(np.int64)
-    first = np.searchsorted(row, row)  # index of the first segment of the same row
-    before = np.cumsum(length) - length
-    return cls(row, np.arange(len(row)) - first + 1, before - before[first], length)
+  def of(cls, clean: Iterable[Int[np.ndarray, "_"]]) -> "Sequences":
+    """From arrays without EOS."""
+    eos = np.array([EOS], np.int32)
+    parts = [part for tokens in clean for part in (tokens, eos)]
+    lengths = np.array([len(tokens) + 1 for tokens in parts[::2]], np.int64)
+    return cls(np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32), lengths)
 
-  def columns(self) -> tuple[Int[np.ndarray, "tokens"], Int[np.ndarray, "tokens"]]:
-    """(row of each token, column of each token), segment by segment."""
-    return np.repeat(self.row, self.length), np.repeat(self.start, self.length) + self.positions()
+  @classmethod
+  def empty(cls, lengths: Int64[np.ndarray, "sequences"], dtype: np.dtype) -> "Sequences":
+    """Room for sequences of these lengths, EOS counted; every slot holds EOS."""
+    return cls(np.full(lengths.sum(), EOS, dtype), lengths)
 
-  def positions(self) -> Int[np.ndarray, "tokens"]:
-    """0, 1, 2, ... within each segment."""
-    return np.arange(self.length.sum()) - np.repeat(np.cumsum(self.length) - self.length, self.length)
+  @classmethod
+  def joined(cls, parts: "Iterable[Sequences]") -> "Sequences":
+    """All sequences of the parts, in order."""
+    parts = list(parts)
+    return cls(np.concatenate([part.tokens for part in parts]), np.concatenate([part.lengths for part in parts]))
 
-  def ids(self) -> Int[np.ndarray, "tokens"]:
-    """The segment id of each token."""
-    return np.repeat(self.segment, self.length)
+  @functools.cached_property
+  def starts(self) -> Int64[np.ndarray, "sequences"]:
+    """Index of the first token of each sequence."""
+    return np.cumsum(self.lengths) - self.lengths
+
+  def __getitem__(self, span: slice) -> "Sequences":
+    """Successive sequences; a view."""
+    lengths = self.lengths[span]
+    start = int(self.starts[span.start]) if len(lengths) else 0
+    return Sequences(self.tokens[start : start + int(lengths.sum())], lengths)
+
+  def clean(self) -> list[np.ndarray]:
+    """Each sequence without its EOS; views."""
+    ends = np.cumsum(self.lengths)
+    return [self.tokens[end - n : end - 1] for end, n in zip(ends.tolist(), self.lengths.tolist(), strict=True)]
 
 
-def encoder_decoder_batch(
-  row: Int[np.ndarray, "examples"],
-  inputs: list[np.ndarray],
-  targets: list[np.ndarray],
-  shape: tuple[int, int, int],
-) -> Batch:
-  """The batch of an encoder–decoder model: a segment an example, EOS appended on both sides.
+@runtime_checkable
+class RowShape(Protocol):
+  """What a packed row looks like."""
 
-  Args:
-    row: the row of each example, 0 .. rows - 1, never decreasing.
-    inputs, targets: clean token ids of each example, without EOS; may be empty.
-    shape: (rows B, encoder tokens a row S, decoder tokens a row T).
+  @property
+  def capacity(self) -> tuple[int, ...]:
+    """Tokens of each side of a row."""
 
-  Returns:
-    int32 [B, S] or [B, T] arrays: `encoder_input_tokens`, `encoder_segment_ids` (1, 2, ... in a row, 0 for padding),
-    `encoder_positions` (0, 1, ... in a segment); the same three for the decoder, where `decoder_target_tokens` is to be
-    predicted from `decoder_input_tokens` (shifted right within each segment, 0 first); and `decoder_loss_weights` (1 on
-    targets).
+  def taken(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n sides"]:
+    """What examples take of each side, from the lengths of their inputs and targets without EOS."""
 
-  Raises:
-    ValueError: if the examples of a row are longer than the row.
+  def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
+    """Rows 0 .. rows - 1 as arrays.
+
+    Args:
+      row: the row of each example, never decreasing.
+
+    Raises:
+      ValueError: if the examples of a row are longer than the row.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderDecoderRows:
+  """Inputs for the encoder, targets for the decoder: T5's rows.
+
+  The batch has int32 [rows, inputs] or [rows, targets] arrays: `encoder_input_tokens`, `encoder_segment_ids` (1, 2, ...
+  in a row, 0 for padding), `encoder_positions` (0, 1, ... in a segment); the same three for the decoder, where
+  `decoder_target_tokens` is to be predicted from `decoder_input_tokens` (shifted right within each segment, 0 first);
+  and `decoder_loss_weights` (1 on targets).
   """
-  rows, encoder_length, decoder_length = shape
-  read, encoder = _with_eos(inputs), Layout.of(row, _lengths_with_eos(inputs))
-  said, decoder = _with_eos(targets), Layout.of(row, _lengths_with_eos(targets))
-  fill_encoder = _filler(encoder, (rows, encoder_length))
-  fill_decoder = _filler(decoder, (rows, decoder_length))
-  return {
-    "encoder_input_tokens": fill_encoder(read),
-    "encoder_segment_ids": fill_encoder(encoder.ids()),
-    "encoder_positions": fill_encoder(encoder.positions()),
-    "decoder_target_tokens": fill_decoder(said),
-    "decoder_input_tokens": fill_decoder(_shifted_right(said, decoder)),
-    "decoder_loss_weights": fill_decoder(np.ones_like(said)),
-    "decoder_segment_ids": fill_decoder(decoder.ids()),
-    "decoder_positions": fill_decoder(decoder.positions()),
-  }
+
+  inputs: int
+  targets: int
+
+  @property
+  def capacity(self) -> tuple[int, ...]:
+    return self.inputs, self.targets
+
+  def taken(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n 2"]:
+    return lengths + 1  # EOS
+
+  def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
+    encoder = _Side(rows, self.inputs, row, inputs.lengths)
+    decoder = _Side(rows, self.targets, row, targets.lengths)
+    return {
+      "encoder_input_tokens": encoder.filled(inputs.tokens),
+      "encoder_segment_ids": encoder.filled(encoder.ids()),
+      "encoder_positions": encoder.filled(encoder.positions()),
+      "decoder_target_tokens": decoder.filled(targets.tokens),
+      "decoder_input_tokens": decoder.filled(_shifted_right(targets)),
+      "decoder_loss_weights": decoder.filled(np.ones(len(targets.tokens), np.int32)),
+      "decoder_segment_ids": decoder.filled(decoder.ids()),
+      "decoder_positions": decoder.filled(decoder.positions()),
+    }
 
 
-def _lengths_with_eos(examples: list[np.ndarray]) -> Int[np.ndarray, "examples"]:
-  return np.array([len(tokens) + 1 for tokens in examples], np.int64)
+@dataclasses.dataclass(frozen=True)
+class DecoderRows:
+  """Inputs and targets in one sequence, for a decoder-only model; an EOS stands after the targets alone.
+
+  The batch has int32 [rows, length] arrays with the names of `EncoderDecoderRows`' decoder, and
+  `decoder_causal_attention`: 1 where a prefix LM may look both ways, which is where an input token is read. The loss
+  weighs targets only.
+  """
+
+  length: int
+
+  @property
+  def capacity(self) -> tuple[int, ...]:
+    return (self.length,)
+
+  def taken(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n 1"]:
+    return lengths.sum(axis=1, keepdims=True) + 1
+
+  def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
+    said, is_target = _joined(inputs, targets)
+    side = _Side(rows, self.length, row, said.lengths)
+    # The decoder reads an input token one slot after the one that predicts it, so the prefix is one slot longer.
+    prefix = np.roll(~is_target, 1)
+    prefix[said.starts] = True
+    return {
+      "decoder_target_tokens": side.filled(said.tokens),
+      "decoder_input_tokens": side.filled(_shifted_right(said)),
+      "decoder_loss_weights": side.filled(is_target.astype(np.int32)),
+      "decoder_causal_attention": side.filled(prefix.astype(np.int32)),
+      "decoder_segment_ids": side.filled(side.ids()),
+      "decoder_positions": side.filled(side.positions()),
+    }
 
 
-def _with_eos(examples: list[np.ndarray]) -> Int32[np.ndarray, "tokens"]:
-  eos = np.array([EOS], np.int32)
-  return np.concatenate([part for tokens in examples for part in (tokens, eos)] or [eos[:0]]).astype(np.int32)
+def row_shape(lengths: Mapping[str, int]) -> RowShape:
+  """The shape that task feature lengths stand for: {'inputs': I, 'targets': T}, or {'targets': T} for decoder-only."""
+  if "inputs" in lengths:
+    return EncoderDecoderRows(lengths["inputs"], lengths["targets"])
+  return DecoderRows(lengths["targets"])
 
 
-def _shifted_right(tokens: Int32[np.ndarray, "tokens"], layout: Layout) -> Int32[np.ndarray, "tokens"]:
-  """Each token's predecessor in its segment; 0, the decoder's start, for the first."""
-  before = np.roll(tokens, 1)
-  before[layout.positions() == 0] = 0
+class _Side:
+  """One side of some rows: segments one after another in each row, then padding."""
+
+  def __init__(self, rows: int, length: int, row: Int[np.ndarray, "n"], lengths: Int64[np.ndarray, "n"]):
+    first_of_row = np.searchsorted(row, np.arange(rows + 1))
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    self._bounds = ends[first_of_row]  # of each row's tokens
+    self._shape = (rows, length)
+    self._lengths = lengths
+    self._starts = ends[:-1]
+    self._segment = np.arange(len(row)) - np.repeat(first_of_row[:-1], np.diff(first_of_row)) + 1
+    taken = np.diff(self._bounds)
+    if rows and taken.max() > length:
+      raise ValueError(f"row {taken.argmax()} holds more than {length} tokens")
+
+  def ids(self) -> Int32[np.ndarray, "tokens"]:
+    """The segment id of each token: 1, 2, ... in its row."""
+    return np.repeat(self._segment.astype(np.int32), self._lengths)
+
+  def positions(self) -> Int32[np.ndarray, "tokens"]:
+    """0, 1, 2, ... within each segment."""
+    total = int(self._lengths.sum())
+    return np.arange(total, dtype=np.int32) - np.repeat(self._starts.astype(np.int32), self._lengths)
+
+  def filled(self, values: Integer[np.ndarray, "tokens"]) -> Int32[np.ndarray, "rows length"]:
+    """One value a token, laid out in rows of zeros. A copy a row is several times faster than an index a token."""
+    out = np.zeros(self._shape, np.int32)
+    bounds = self._bounds.tolist()
+    for row, (start, stop) in enumerate(itertools.pairwise(bounds)):
+      out[row, : stop - start] = values[start:stop]
+    return out
+
+
+def _shifted_right(sequences: Sequences) -> Integer[np.ndarray, "tokens"]:
+  """Each token's predecessor in its sequence; 0, the decoder's start, for the first."""
+  before = np.roll(sequences.tokens, 1)
+  before[sequences.starts] = 0
   return before
 
 
-def _filler(layout: Layout, shape: tuple[int, int]):
-  """A function that lays one value a token out in rows of zeros."""
-  rows, columns = layout.columns()
-  if len(columns) and columns.max() >= shape[1]:
-    raise ValueError(f"row {rows[columns.argmax()]} holds more than {shape[1]} tokens")
-
-  def fill(values: Int[np.ndarray, "tokens"]) -> Int32[np.ndarray, "rows length"]:
-    out = np.zeros(shape, np.int32)
-    out[rows, columns] = values
-    return out
-
-  return fill
+def _joined(inputs: Sequences, targets: Sequences) -> tuple[Sequences, np.ndarray]:
+  """(each example's inputs without EOS and then its targets, whether a token is a target's)."""
+  read = inputs.lengths - 1
+  lengths = read + targets.lengths
+  within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+  is_target = within >= np.repeat(read, lengths)
+  tokens = np.empty(len(is_target), np.int32)
+  is_eos = np.zeros(len(inputs.tokens), bool)
+  is_eos[np.cumsum(inputs.lengths) - 1] = True
+  tokens[~is_target] = inputs.tokens[~is_eos]
+  tokens[is_target] = targets.tokens
+  return Sequences(tokens, lengths), is_target

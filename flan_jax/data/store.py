@@ -2,12 +2,13 @@
 
 A store is a folder that nothing changes once it stands (`store_writing` puts it there whole or not at all):
 
-    manifest.json                 what shaped the records, counts, what was left out and why, checksums; for people too
-    index.npz                     lengths and origins of all examples, in order
-    records-00000.array_record    the examples: int32 [features] lengths, then each feature's tokens without EOS
-    records-00001.array_record    ...
+    manifest.json       what shaped the records, counts, what was left out and why, checksums; for people too
+    tokens-00000.bin    the records, one after another: each feature's tokens without EOS, little-endian
+    tokens-00001.bin    ...
+    index.npy           int32 [examples, features + 1]: the length of each feature, and the record's CRC-32
+    origins.npz         what made each example
 
-Lengths alone plan a window of the stream, so a run over thousands of tasks holds 8 bytes an example and no tokens.
+Records are ordered by variant: all examples of variant 0, then all of variant 1. `records` reads them.
 """
 
 import dataclasses
@@ -19,13 +20,11 @@ from typing import Any
 
 import numpy as np
 import xxhash
-from array_record.python import array_record_module
 from jaxtyping import Int, Int32
 
 from flan_jax import errors
 
-MANIFEST, INDEX = "manifest.json", "index.npz"
-_OPEN_FILES = 256  # of the 1,024 descriptors that a process usually may have; opening another costs 0.2 ms
+MANIFEST, INDEX, ORIGINS = "manifest.json", "index.npy", "origins.npz"
 
 
 class StoreError(errors.FlanJaxError):
@@ -40,6 +39,7 @@ class Origin:
   wording: str
   format: str
   shots: int
+  variant: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +59,7 @@ class TaskStore:
   manifest: dict[str, Any]
 
   def __len__(self) -> int:
+    """Records, those of all variants."""
     return self.manifest["examples"]
 
   @property
@@ -66,30 +67,26 @@ class TaskStore:
     """Names of the features, in the order of `lengths`' columns."""
     return tuple(self.manifest["features"])
 
-  @functools.cached_property
+  @property
+  def variants(self) -> tuple[int, ...]:
+    """How many examples each variant has; a rendering that fits no row may be missing from one and not from another."""
+    return tuple(self.manifest["variants"])
+
+  @property
+  def token_dtype(self) -> np.dtype:
+    return np.dtype(self.manifest["token_dtype"])
+
+  @property
   def lengths(self) -> Int32[np.ndarray, "examples features"]:
-    """Tokens of each example by feature, without EOS."""
-    return self._index("lengths")["lengths"]
+    """Tokens of each record by feature, without EOS."""
+    return self.index()[:, :-1]
 
-  def read(self, examples: Sequence[int] | Int[np.ndarray, "n"]) -> dict[str, list[np.ndarray]]:
-    """The clean tokens of some examples, int32 by feature, in the order asked for; one batched read a file.
-
-    Raises:
-      StoreError: a file is damaged.
-    """
-    wanted = np.asarray(examples, np.int64)
-    starts = np.cumsum([0, *(shard["examples"] for shard in self.manifest["records"])])
-    shard_of = np.searchsorted(starts, wanted, side="right") - 1
-    records: list[bytes] = [b""] * len(wanted)
-    for shard in np.unique(shard_of).tolist():
-      places = np.flatnonzero(shard_of == shard)
-      found = self._records(shard, (wanted[places] - starts[shard]).tolist())
-      for place, record in zip(places.tolist(), found, strict=True):
-        records[place] = record
-    return self._decoded(records)
+  def index(self) -> Int32[np.ndarray, "examples columns"]:
+    """The content of index.npy, read anew at each call."""
+    return _loaded(self.folder / INDEX)
 
   def origins(self, examples: Sequence[int] | Int[np.ndarray, "n"]) -> list[Origin]:
-    """What made each of some examples."""
+    """What made each of some records."""
     columns = self._origins
     return [
       Origin(
@@ -97,47 +94,23 @@ class TaskStore:
         str(columns["wordings"][columns["wording"][i]]),
         str(columns["formats"][columns["format"][i]]),
         int(columns["shots"][i]),
+        int(np.searchsorted(np.cumsum(self.variants), i, side="right")),
       )
       for i in map(int, examples)
     ]
 
   @functools.cached_property
   def _origins(self) -> dict[str, np.ndarray]:
-    return self._index("example_id", "wording", "wordings", "format", "formats", "shots")
-
-  def _index(self, *names: str) -> dict[str, np.ndarray]:
-    path = self.folder / INDEX
-    try:
-      with np.load(path, allow_pickle=False) as content:
-        return {name: content[name] for name in names}
-    except Exception as error:  # zipfile, zlib, numpy and the system each have errors of their own for a damaged file
-      raise _damaged(path, str(error)) from None
-
-  def _records(self, shard: int, indices: list[int]) -> list[bytes]:
-    path = self.folder / self.manifest["records"][shard]["file"]
-    try:
-      return _reader(str(path)).read(indices)
-    except Exception as error:  # ArrayRecord's C++ status comes as RuntimeError, ValueError or IndexError
-      raise _damaged(path, str(error)) from None
-
-  def _decoded(self, records: list[bytes]) -> dict[str, list[np.ndarray]]:
-    features, dtype = self.features, np.dtype(self.manifest["token_dtype"])
-    out: dict[str, list[np.ndarray]] = {feature: [] for feature in features}
-    for record in records:
-      tokens = np.frombuffer(record, dtype, offset=4 * len(features)).astype(np.int32)
-      start = 0
-      for feature, length in zip(features, np.frombuffer(record, np.int32, len(features)).tolist(), strict=True):
-        out[feature].append(tokens[start : start + length])
-        start += length
-    return out
+    with _loaded(self.folder / ORIGINS) as content:
+      return dict(content)
 
 
 def open_store(folder: pathlib.Path, rate: float | None = None) -> TaskStore:
-  """The store in a folder, after a look at its files' sizes (a cut file is found here, flipped bits by `damages`).
+  """The store in a folder, after a look at its files' sizes (a cut file is found here, a flipped bit when it is read).
 
   Args:
     folder: of one task and key.
-    rate: see `TaskStore`; None for as many as it has examples.
+    rate: see `TaskStore`; None for as many as the task has examples.
 
   Raises:
     StoreError: no whole store is there.
@@ -145,23 +118,21 @@ def open_store(folder: pathlib.Path, rate: float | None = None) -> TaskStore:
   path = folder / MANIFEST
   try:
     manifest = json.loads(path.read_bytes())
-    files = [manifest["index"], *manifest["records"]]
-    rate = manifest["examples"] if rate is None else rate
-    store = TaskStore(manifest["task"], folder, float(rate), manifest)
-  except (OSError, ValueError, KeyError, TypeError) as error:
-    raise _damaged(path, str(error)) from None
+    files = _files(manifest)
+    store = TaskStore(manifest["task"], folder, float(manifest["variants"][0] if rate is None else rate), manifest)
+  except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    raise damaged(path, str(error)) from None
   for entry in files:
     file = folder / entry["file"]
     size = file.stat().st_size if file.exists() else 0
     if size != entry["bytes"]:
-      raise _damaged(file, f"{size} bytes where the manifest says {entry['bytes']}")
+      raise damaged(file, f"{size} bytes where the manifest says {entry['bytes']}")
   return store
 
 
 def damages(store: TaskStore) -> list[str]:
   """The files whose bytes are not those that were written, by checksum; reads everything."""
-  entries = [store.manifest["index"], *store.manifest["records"]]
-  return [entry["file"] for entry in entries if checksum(store.folder / entry["file"]) != entry["xxh3"]]
+  return [entry["file"] for entry in _files(store.manifest) if checksum(store.folder / entry["file"]) != entry["xxh3"]]
 
 
 def checksum(path: pathlib.Path) -> str:
@@ -173,10 +144,20 @@ def checksum(path: pathlib.Path) -> str:
   return state.hexdigest()
 
 
-@functools.lru_cache(maxsize=_OPEN_FILES)
-def _reader(path: str) -> array_record_module.ArrayRecordReader:
-  return array_record_module.ArrayRecordReader(path)  # closes its file when the cache lets it go
+def _files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+  return [manifest["index"], manifest["origins"], *manifest["records"]]
 
 
-def _damaged(path: pathlib.Path, reason: str) -> StoreError:
-  return StoreError(f"{path}: {reason}. The store is damaged: delete {path.parent}, the next run prepares it again")
+def _loaded(path: pathlib.Path) -> Any:
+  try:
+    return np.load(path, allow_pickle=False)
+  except Exception as error:  # zipfile, zlib, numpy and the system each have errors of their own for a damaged file
+    raise damaged(path, str(error)) from None
+
+
+def damaged(path: pathlib.Path, reason: str) -> StoreError:
+  """The error for a file that is not as it was written."""
+  return StoreError(
+    f"{path}: {reason}. The store is damaged: 'flan-jax prepare MIXTURE --verify' repairs it, or delete {path.parent} "
+    "and the next run prepares it again"
+  )

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import functools
 import importlib.metadata
-import itertools
 import json
 import os
 import pathlib
@@ -17,19 +16,17 @@ import shutil
 import socket
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from array_record.python import array_record_module
 
 from flan_jax import errors
-from flan_jax.data import store
+from flan_jax.data import records, store
 from flan_jax.data.store import Origin
 
-# Records are read singly, at random; compressed groups of the default 16 would be unpacked whole for each.
-_RECORD_OPTIONS = "group_size:1,uncompressed"
-_VERSIONED = ("flan_jax", "numpy", "sentencepiece", "array_record")
+_VERSIONED = ("flan_jax", "numpy", "sentencepiece")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Shard:
   """What the index and the manifest need to know of one record file."""
 
   file: str
-  lengths: np.ndarray  # int32 [examples, features]
+  index: np.ndarray  # int32 [examples, features + 1], see `store`
   origins: list[Origin]
 
 
@@ -45,32 +42,32 @@ class ShardWriter:
   """Writes examples to one record file; a context manager, whose `shard` is complete after its end."""
 
   def __init__(self, folder: pathlib.Path, number: int, features: Sequence[str], token_dtype: str):
-    self._path = folder / f"records-{number:05}.array_record"
+    self._path = folder / f"tokens-{number:05}.bin"
     self._features = tuple(features)
-    self._dtype = np.dtype(token_dtype)
-    self._lengths: list[list[int]] = []
+    self._dtype = np.dtype(token_dtype).newbyteorder("<")
+    self._index: list[tuple[int, ...]] = []
     self._origins: list[Origin] = []
 
   def __enter__(self) -> "ShardWriter":
-    self._writer = array_record_module.ArrayRecordWriter(str(self._path), _RECORD_OPTIONS)
+    self._file = self._path.open("wb")
     return self
 
   def add(self, tokens: Mapping[str, Sequence[int] | np.ndarray], origin: Origin) -> None:
     """One example: the clean tokens of each feature, without EOS."""
-    lengths = [len(tokens[feature]) for feature in self._features]
-    ids = list(itertools.chain.from_iterable(tokens[feature] for feature in self._features))
-    self._writer.write(np.array(lengths, np.int32).tobytes() + np.array(ids, self._dtype).tobytes())
-    self._lengths.append(lengths)
+    parts = [np.asarray(tokens[feature], self._dtype) for feature in self._features]
+    for part in parts:
+      self._file.write(part.data)
+    self._index.append((*map(len, parts), records.record_crc(parts)))
     self._origins.append(origin)
 
   def __exit__(self, *_: object) -> None:
-    self._writer.close()
+    self._file.close()
     _flush(self._path)
 
   @property
   def shard(self) -> Shard:
-    lengths = np.array(self._lengths, np.int32).reshape(-1, len(self._features))
-    return Shard(self._path.name, lengths, self._origins)
+    index = np.array(self._index, np.int64).reshape(-1, len(self._features) + 1)
+    return Shard(self._path.name, index.astype(np.uint32).view(np.int32), self._origins)
 
 
 def token_dtype(vocabulary_size: int) -> str:
@@ -108,14 +105,17 @@ def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard]
   Args:
     temporary: holds the record files; made by `building` or `new_temporary`.
     final: the store's folder.
-    shards: in the order of the examples.
-    facts: of the manifest: `task`, `features`, `token_dtype`, and what else a reader of it wants to know.
+    shards: in the order of the examples, which is that of the variants first.
+    facts: of the manifest: `task`, `features`, `token_dtype`, `variants` (how many there are; 1 if not said), and what
+      else a reader of it wants to know.
 
   Raises:
     FlanJaxError: the disk is full, or the folder cannot be written.
   """
   with naming_disk_errors(final.parent):
-    _write_index(temporary / store.INDEX, shards)
+    np.save(temporary / store.INDEX, np.concatenate([shard.index for shard in shards]))
+    _flush(temporary / store.INDEX)
+    _write_origins(temporary / store.ORIGINS, [origin for shard in shards for origin in shard.origins])
     content = json.dumps(_manifest(temporary, shards, facts), indent=2, ensure_ascii=False)
     (temporary / store.MANIFEST).write_text(content + "\n", encoding="utf-8")
     _flush(temporary / store.MANIFEST)
@@ -141,14 +141,12 @@ def naming_disk_errors(folder: pathlib.Path) -> Iterator[None]:
     ) from None
 
 
-def _write_index(path: pathlib.Path, shards: Sequence[Shard]) -> None:
-  origins = [origin for shard in shards for origin in shard.origins]
+def _write_origins(path: pathlib.Path, origins: Sequence[Origin]) -> None:
   wordings, wording = np.unique([origin.wording for origin in origins], return_inverse=True)
   formats, form = np.unique([origin.format for origin in origins], return_inverse=True)
   with path.open("wb") as file:
     np.savez(
       file,
-      lengths=np.concatenate([shard.lengths for shard in shards]),
       example_id=np.array([origin.example_id.encode() for origin in origins], np.bytes_),
       wordings=wordings.astype(np.str_),
       wording=wording.astype(np.int32),
@@ -160,14 +158,17 @@ def _write_index(path: pathlib.Path, shards: Sequence[Shard]) -> None:
 
 
 def _manifest(folder: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str, Any]) -> dict[str, Any]:
-  tokens = np.concatenate([shard.lengths for shard in shards]).sum(axis=0, dtype=np.int64)
+  tokens = np.concatenate([shard.index for shard in shards])[:, :-1].sum(axis=0, dtype=np.int64)
+  variants = Counter(origin.variant for shard in shards for origin in shard.origins)
   return {
     **facts,
     "examples": sum(len(shard.origins) for shard in shards),
+    "variants": [variants[v] for v in range(facts.get("variants", 1))],
     "tokens": dict(zip(facts["features"], tokens.tolist(), strict=True)),
     "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     "versions": _versions(),
     "index": _file_entry(folder / store.INDEX),
+    "origins": _file_entry(folder / store.ORIGINS),
     "records": [{**_file_entry(folder / shard.file), "examples": len(shard.origins)} for shard in shards],
   }
 

@@ -9,23 +9,37 @@ host can build any rows.
 import contextlib
 import dataclasses
 import functools
-import itertools
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int, Int64, UInt64
 
 from flan_jax import draws, errors
-from flan_jax.data import packing, segments
+from flan_jax.data import packing
 from flan_jax.data.mixing import Mixing, permute
-from flan_jax.data.segments import Batch
+from flan_jax.data.records import Records
+from flan_jax.data.segments import Batch, RowShape, Sequences
 from flan_jax.data.store import Origin, TaskStore
 
-FEATURES = ("inputs", "targets")
 WINDOW = 16_384  # examples; rows are about 99.5% full from here on, and a plan takes 0.1 s
 _WINDOWS = 2  # kept in memory: the one that a batch ends and the one that it begins
+
+
+@runtime_checkable
+class Objective(Protocol):
+  """What is made of an example's tokens as its row is built; `objectives` has them, None stands for 'nothing'."""
+
+  def longest(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n 2"]:
+    """The most tokens that examples of these lengths can get on each side; none counts an EOS."""
+
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+    """How many they get under these keys, so that packing can be planned."""
+
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+    """What is read and what is to be said, of just those lengths."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +65,17 @@ class Plan:
     task: int64 [examples], index into the stores.
     example: int64 [examples], index into the task's store.
     epoch: int64 [examples], how often the task had been gone through before.
+    key: uint64 [examples], what an objective draws from.
     starts: int64 [rows + 1]; the examples of row r are starts[r] .. starts[r + 1] - 1.
+    again: the tasks that in this window have been gone through in all their variants and begin anew, by index.
   """
 
   task: np.ndarray
   example: np.ndarray
   epoch: np.ndarray
+  key: np.ndarray
   starts: np.ndarray
+  again: tuple[int, ...]
 
   @property
   def rows(self) -> int:
@@ -83,20 +101,24 @@ class Stream:
     self,
     stores: Sequence[TaskStore],
     rates: Sequence[int | float],
-    lengths: Mapping[str, int],
+    shape: RowShape,
     batch_rows: int,
     seed: int,
     window: int = WINDOW,
+    objective: Objective | None = None,
+    planned: Callable[[int, Plan], None] | None = None,
   ):
-    """Reads the lengths of all examples (8 bytes each), no tokens.
+    """Reads the lengths of all examples, no tokens.
 
     Args:
       stores: the tasks, all different; those without examples are passed over.
       rates: how often each task is drawn, in any unit; 0 for never. Usually `store.rate`.
-      lengths: tokens of a row by feature, EOS included; at least those that the stores were prepared for.
+      shape: of a row; at least what the stores were prepared for.
       batch_rows: packed rows of a batch, over all hosts.
       seed: of the order.
       window: examples that are planned together. Another window is another order.
+      objective: what is made of each example; None leaves it as it is.
+      planned: hears of each window as it is planned, in whichever thread; of one again where it was forgotten.
 
     Raises:
       FlanJaxError: no task has examples, or an example is longer than a row.
@@ -106,14 +128,14 @@ class Stream:
       raise errors.FlanJaxError(f"no task of {[store.task for store in stores]} has an example to train on")
     self.stores = tuple(store for store, _ in drawn)
     self.batch_rows = batch_rows
-    self._capacity = tuple(lengths[feature] for feature in FEATURES)
+    self._shape = shape
+    self._objective = objective
+    self._planned = planned
     self._seed = seed
     self._window = window
     names = [store.task for store in self.stores]
-    self._mixing = Mixing(names, [len(store) for store in self.stores], [float(rate) for _, rate in drawn], seed)
-    # All lengths in one array, EOS counted, and where each task's begin.
-    self._offsets = np.cumsum([0, *(len(store) for store in self.stores)])
-    self._lengths = np.concatenate([store.lengths for store in self.stores]) + 1
+    self._mixing = Mixing(names, [store.variants for store in self.stores], [float(rate) for _, rate in drawn], seed)
+    self._records = Records(self.stores)
     self._check_lengths()
     self._plan = functools.lru_cache(maxsize=_WINDOWS)(self._make_plan)
     self._held = functools.lru_cache(maxsize=_WINDOWS)(self._read)
@@ -126,27 +148,22 @@ class Stream:
       shard: (index, count); equal numbers of rows, which concatenate to the batch in the order of the indices.
 
     Returns:
-      int32 arrays of batch_rows / count rows, see `segments.encoder_decoder_batch`; the next Position.
+      int32 arrays of batch_rows / count rows, see the `RowShape`; the next Position.
 
     Raises:
       ValueError: the rows do not divide by the count.
       StoreError: a store is damaged.
     """
     mine = _shard_rows(self.batch_rows, shard)
-    inputs: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    row_of: list[np.ndarray] = []
     pieces, after = self._pieces(position)
+    parts = []
     for piece in pieces:
-      held = self._held(piece.window, piece.alignment, shard)
       first, last = max(piece.first, mine.start), min(piece.first + piece.rows, mine.stop)
-      for row in range(first, last):
-        entries = held.entries[piece.start + row - piece.first]
-        inputs += held.inputs[entries.start : entries.stop]
-        targets += held.targets[entries.start : entries.stop]
-        row_of.append(np.full(len(entries), row - mine.start))
-    shape = (len(mine), *self._capacity)
-    return segments.encoder_decoder_batch(np.concatenate(row_of), inputs, targets, shape), after
+      if first < last:
+        held = self._held(piece.window, piece.alignment, shard)
+        parts.append(held.part(piece.start + first - piece.first, last - first, first - mine.start))
+    row, inputs, targets = _Held.together(parts)
+    return self._shape.batch(len(mine), row, inputs, targets), after
 
   def rows(self, position: Position) -> list[Segment]:
     """What stands in the batch at a position, by row and segment, without reading its tokens."""
@@ -164,12 +181,19 @@ class Stream:
 
   def _make_plan(self, window: int) -> Plan:
     drawn = self._mixing.draw(window * self._window, self._window)
-    packed = packing.pack(self._lengths[self._offsets[drawn.task] + drawn.example], self._capacity)
+    lengths = self._records.lengths[self._records.first[drawn.task] + drawn.example]
+    if self._objective:
+      lengths = self._objective.lengths(lengths, drawn.key)
+    packed = packing.pack(self._shape.taken(lengths), self._shape.capacity)
     rows = int(packed.max()) + 1
     row = self._shuffled(window, rows)[packed]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(rows + 1))
-    return Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], starts)
+    again = tuple(drawn.task[drawn.again].tolist())
+    plan = Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], drawn.key[order], starts, again)
+    if self._planned:
+      self._planned(window, plan)
+    return plan
 
   def _shuffled(self, window: int, rows: int) -> Int64[np.ndarray, "rows"]:
     key = np.full(rows, draws.hash64(self._seed, window, "rows"), np.uint64)
@@ -191,46 +215,35 @@ class Stream:
     return pieces, Position(window, row)
 
   def _read(self, window: int, alignment: int, shard: tuple[int, int]) -> "_Held":
-    """The tokens of all rows of a window that are a shard's, in one batched read a file.
+    """The tokens of all rows of a window that are a shard's.
 
     Args:
       alignment: batches begin at the rows that are this number modulo `batch_rows`.
     """
     plan, mine = self.plan(window), _shard_rows(self.batch_rows, shard)
     place = (np.arange(plan.rows) - alignment) % self.batch_rows
-    rows = np.flatnonzero((place >= mine.start) & (place < mine.stop))
-    spans = [range(plan.starts[row], plan.starts[row + 1]) for row in rows]
-    wanted = np.array([entry for span in spans for entry in span], np.int64)
-    ends = np.cumsum([len(span) for span in spans], dtype=np.int64).tolist()
-    entries = {row: range(end - len(span), end) for row, span, end in zip(rows.tolist(), spans, ends, strict=True)}
-    return _Held(entries, *self._tokens(plan.task[wanted], plan.example[wanted]))
-
-  def _tokens(
-    self, task: Int64[np.ndarray, "n"], example: Int64[np.ndarray, "n"]
-  ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """(inputs, targets) of each example; the files are visited one after another, each from its front to its end."""
-    order = np.lexsort((example, task))
-    bounds = np.flatnonzero(np.r_[True, np.diff(task[order]) != 0, True]) if len(order) else [0]
-    none = np.zeros(0, np.int32)
-    inputs, targets = [none] * len(order), [none] * len(order)
-    for first, last in itertools.pairwise(bounds):
-      places = order[first:last]
-      tokens = self.stores[task[places[0]]].read(example[places])
-      for place, read, said in zip(places.tolist(), tokens["inputs"], tokens["targets"], strict=True):
-        inputs[place], targets[place] = read, said
-    return inputs, targets
+    is_mine = (place >= mine.start) & (place < mine.stop)
+    counts = np.diff(plan.starts)
+    wanted = np.flatnonzero(np.repeat(is_mine, counts))
+    inputs, targets = self._records.read(self._records.first[plan.task[wanted]] + plan.example[wanted])
+    if self._objective:
+      inputs, targets = self._objective.made(inputs, targets, plan.key[wanted])
+    return _Held(np.concatenate([[0], np.cumsum(np.where(is_mine, counts, 0))]), inputs, targets)
 
   def _segment(self, plan: Plan, entry: int, row: int, segment: int) -> Segment:
     store, example = self.stores[plan.task[entry]], int(plan.example[entry])
     return Segment(row, segment, store.task, example, int(plan.epoch[entry]), store.origins([example])[0])
 
   def _check_lengths(self) -> None:
-    long = np.flatnonzero((self._lengths > self._capacity).any(axis=1))
+    """Nothing that an objective may make of an example is longer than a row."""
+    longest = self._objective.longest(self._records.lengths) if self._objective else self._records.lengths
+    taken = self._shape.taken(longest)
+    long = np.flatnonzero((taken > self._shape.capacity).any(axis=1))
     if len(long):
-      store = self.stores[int(np.searchsorted(self._offsets, long[0], side="right")) - 1]
+      store = self.stores[int(np.searchsorted(self._records.first, long[0], side="right")) - 1]
       raise errors.FlanJaxError(
-        f"{store.folder}: an example of {self._lengths[long[0]].tolist()} tokens (with EOS) is longer than a row of "
-        f"{list(self._capacity)}; prepare the task for these lengths"
+        f"{store.folder}: an example of {taken[long[0]].tolist()} tokens (with EOS) is longer than a row of "
+        f"{list(self._shape.capacity)}; prepare the task for these lengths"
       )
 
 
@@ -307,13 +320,31 @@ class _Piece:
   alignment: int  # rows of the window that are this number modulo the batch's rows begin a batch
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Held:
-  """Tokens in memory: by row of the window, which entries of the lists are its examples."""
+  """A shard's tokens of a window in memory.
 
-  entries: dict[int, range]
-  inputs: list[np.ndarray]
-  targets: list[np.ndarray]
+  Attributes:
+    starts: int64 [rows of the window + 1]: index of each row's first example in the sequences; a row of another shard
+      has none.
+  """
+
+  starts: np.ndarray
+  inputs: Sequences
+  targets: Sequences
+
+  def part(self, first: int, rows: int, to: int) -> tuple[np.ndarray, Sequences, Sequences]:
+    """(row, inputs, targets) of the examples of some rows of the window, which become the rows from `to` on."""
+    starts = self.starts[first : first + rows + 1]
+    span = slice(int(starts[0]), int(starts[-1]))
+    return np.repeat(np.arange(to, to + rows), np.diff(starts)), self.inputs[span], self.targets[span]
+
+  @staticmethod
+  def together(parts: list[tuple[np.ndarray, Sequences, Sequences]]) -> tuple[np.ndarray, Sequences, Sequences]:
+    if len(parts) == 1:
+      return parts[0]
+    row, inputs, targets = zip(*parts, strict=True)
+    return np.concatenate(row), Sequences.joined(inputs), Sequences.joined(targets)
 
 
 def _shard_rows(batch_rows: int, shard: tuple[int, int]) -> range:

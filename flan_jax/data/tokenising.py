@@ -35,25 +35,30 @@ class Tokenised:
 
 
 def tokenise(
-  renderer: Renderer, vocabulary: Vocabulary, lengths: tuple[int, int], examples: Sequence[Example]
+  renderer: Renderer,
+  vocabulary: Vocabulary,
+  lengths: tuple[int, int],
+  examples: Sequence[Example],
+  variant: int = 0,
 ) -> list[Tokenised | str]:
   """Each example rendered, tokenised and made to fit; the reason alone where it cannot even be rendered.
 
   Args:
     lengths: (inputs, targets) tokens of a row, EOS included.
     examples: some hundreds at a time are tokenised fastest.
+    variant: which set of draws, see `Renderer.render`.
   """
   plain = any(not formats.get_format(name).rationale for name in renderer.formats)
   possible = [plain or "rationale" in example.fields for example in examples]
   able = [example for example, can in zip(examples, possible, strict=True) if can]
-  done = iter(_fitted(renderer, vocabulary, lengths, able))
+  done = iter(_fitted(renderer, vocabulary, lengths, able, variant))
   return [next(done) if can else NO_RATIONALE for can in possible]
 
 
 def _fitted(
-  renderer: Renderer, vocabulary: Vocabulary, lengths: tuple[int, int], examples: Sequence[Example]
+  renderer: Renderer, vocabulary: Vocabulary, lengths: tuple[int, int], examples: Sequence[Example], variant: int
 ) -> list[Tokenised]:
-  rendered = [renderer.render(example) for example in examples]
+  rendered = [renderer.render(example, variant) for example in examples]
   inputs = vocabulary.encode([one.inputs for one in rendered])
   targets = vocabulary.encode([one.targets for one in rendered])
   out = [Tokenised(*parts) for parts in zip(rendered, inputs, targets, strict=True)]
@@ -66,7 +71,7 @@ def _fitted(
       out[i].left_out = INPUTS_TOO_LONG
     for i in shorter:
       drawn = out[i].rendered
-      out[i].rendered = renderer.render(examples[i], format=drawn.format, shots=drawn.shots - 1)
+      out[i].rendered = renderer.render(examples[i], variant, format=drawn.format, shots=drawn.shots - 1)
       out[i].exemplars_dropped += 1
     for i, tokens in zip(shorter, vocabulary.encode([out[i].rendered.inputs for i in shorter]), strict=True):
       out[i].inputs = tokens

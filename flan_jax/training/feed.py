@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flan_jax import progress
 from flan_jax.data.mixtures import get_mixture, installed
 from flan_jax.data.prepare import prepare
+from flan_jax.data.segments import row_shape
 from flan_jax.data.seqio_export import prepare_registered
 from flan_jax.data.store import TaskStore
 from flan_jax.data.stream import Position, Prefetcher, Stream
@@ -53,7 +54,7 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
   stores = (_registered if training.module else _declared)(training, vocabulary)
   rates = [store.rate for store in stores]
   lengths = training.task_feature_lengths
-  stream = Stream(stores, rates, lengths, training.batch_size, training.seed, training.window)
+  stream = Stream(stores, rates, row_shape(lengths), training.batch_size, training.seed, training.window)
   identity = {
     "mixture": training.mixture_or_task_name,
     "task_feature_lengths": dict(lengths),

@@ -198,7 +198,7 @@ def _check_vocabulary(model: T5Config, vocabulary: Vocabulary) -> None:
 
 def _describe(training: Training, model_dir: pathlib.Path, trainer: Trainer, vocabulary: Vocabulary) -> None:
   """config.gin, model-info.txt, versions.json and the vocabulary, for whoever finds the folder later."""
-  packages = ("flan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "seqio", "array_record")
+  packages = ("flan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "seqio")
   device = jax.devices()[0]
   versions = {
     "python": platform.python_version(),

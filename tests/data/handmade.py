@@ -1,11 +1,12 @@
 """Small stores made by hand: whatever tokens a test wants, without rendering."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from flan_jax.data import store_writing
+from flan_jax.data.records import Records
 from flan_jax.data.store import Origin, TaskStore, open_store
 
 FEATURES = ("inputs", "targets")
@@ -29,6 +30,13 @@ def make_store(root: pathlib.Path, task: str, pairs: Sequence[Pair], shards: int
     facts = {"task": task, "features": list(FEATURES), "token_dtype": "uint16"}
     store_writing.commit(temporary, final, made, facts)
   return open_store(final)
+
+
+def tokens_of(store: TaskStore, examples: Iterable[int] | None = None) -> dict[str, list[list[int]]]:
+  """The clean tokens of some records, or of all, by feature."""
+  wanted = np.array(list(range(len(store)) if examples is None else examples), np.int64)
+  read = Records([store]).read(wanted)
+  return {name: [ids.tolist() for ids in side.clean()] for name, side in zip(store.features, read, strict=True)}
 
 
 def numbered(task: int, examples: int, longest: tuple[int, int] = (9, 4)) -> list[Pair]:

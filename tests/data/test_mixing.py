@@ -11,7 +11,9 @@ RATES = st.lists(st.one_of(st.integers(1, 100_000), st.floats(1e-3, 1e3)), min_s
 
 
 def mixing_of(rates, sizes=None, seed=0):
-  return Mixing([f"task{i}" for i in range(len(rates))], sizes or [7] * len(rates), list(rates), seed)
+  return Mixing(
+    [f"task{i}" for i in range(len(rates))], [[size] for size in sizes or [7] * len(rates)], list(rates), seed
+  )
 
 
 @given(size=st.integers(1, 3_000), key=st.integers(0, 2**64 - 1))
@@ -54,7 +56,7 @@ def test_quotas_are_within_about_one_example_on_real_rates():
 def test_a_draw_depends_on_places_alone(start, cut):
   mixing = mixing_of([5, 3, 2], [11, 1, 1000])
   whole, first, rest = mixing.draw(start, 50), mixing.draw(start, cut), mixing.draw(start + cut, 50 - cut)
-  for field in ("task", "example", "epoch"):
+  for field in ("task", "example", "epoch", "key", "again"):
     assert getattr(whole, field).tolist() == [*getattr(first, field), *getattr(rest, field)]
 
 
@@ -69,8 +71,8 @@ def test_each_epoch_of_a_task_holds_each_example_once_and_nothing_ends():
 
 
 def test_a_tasks_order_ignores_its_neighbours():
-  alone = Mixing(["b"], [50], [1.0], seed=4).draw(0, 50)
-  beside = Mixing(["a", "b"], [9, 50], [2.0, 1.0], seed=4).draw(0, 150)
+  alone = Mixing(["b"], [[50]], [1.0], seed=4).draw(0, 50)
+  beside = Mixing(["a", "b"], [[9], [50]], [2.0, 1.0], seed=4).draw(0, 150)
   assert beside.example[beside.task == 1].tolist() == alone.example.tolist()
 
 
@@ -80,7 +82,41 @@ def test_the_seed_changes_the_order_and_not_the_shares():
   assert one.task.tolist() == other.task.tolist()
 
 
-@pytest.mark.parametrize(("sizes", "rates"), [([], []), ([0], [1]), ([5], [0]), ([5, 5], [1])])
+@pytest.mark.parametrize(("sizes", "rates"), [([], []), ([[0]], [1]), ([[5]], [0]), ([[5], [5]], [1])])
 def test_impossible_mixtures_are_refused(sizes, rates):
   with pytest.raises(ValueError, match="rate above 0"):
     Mixing([f"task{i}" for i in range(len(sizes))], sizes, rates, 0)
+
+
+@given(
+  sizes=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4).filter(sum), min_size=1, max_size=4),
+  rates=st.lists(st.integers(1, 5), min_size=4, max_size=4),
+)
+def test_epoch_e_goes_once_through_variant_e_mod_its_number(sizes, rates):
+  names = [f"task{i}" for i in range(len(sizes))]
+  drawn = Mixing(names, sizes, rates[: len(sizes)], 0).draw(0, 400)
+  for task, variants in enumerate(sizes):
+    begins = np.cumsum([0, *variants])
+    here = drawn.task == task
+    expected = [  # (epoch, the records of its variant) for more epochs than there can be
+      (cycle * len(variants) + v, set(range(begins[v], begins[v + 1])))
+      for cycle in range(401)
+      for v in range(len(variants))
+      if variants[v]
+    ]
+    examples, epochs, again = drawn.example[here].tolist(), drawn.epoch[here].tolist(), drawn.again[here].tolist()
+    at = 0
+    for epoch, records in expected:
+      span = slice(at, at + len(records))
+      if span.stop > len(examples):
+        break
+      assert set(examples[span]) == records
+      assert set(epochs[span]) == {epoch}
+      first_of_cycle = epoch >= len(variants) and not any(variants[: epoch % len(variants)])
+      assert again[span] == [first_of_cycle] + [False] * (len(records) - 1)
+      at = span.stop
+
+
+def test_keys_differ_by_seed_task_epoch_and_example():
+  one, other = mixing_of([1, 1], [50, 50], 0).draw(0, 400), mixing_of([1, 1], [50, 50], 1).draw(0, 400)
+  assert len({*one.key.tolist(), *other.key.tolist()}) == 800

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import sentencepiece
+from handmade import tokens_of
 
 from flan_jax.data import mixtures, splits, tokenising
 from flan_jax.data.prepare import prepare
@@ -43,18 +44,11 @@ def prepared(toy, vocabulary, tmp_path):
 
 def contents(stores):
   """All that two preparations must agree on."""
-  return [
-    (store.task, origins(store), [[tokens.tolist() for tokens in side] for side in everything(store).values()])
-    for store in stores
-  ]
+  return [(store.task, origins(store), tokens_of(store)) for store in stores]
 
 
 def origins(store):
   return store.origins(range(len(store)))
-
-
-def everything(store):
-  return store.read(range(len(store)))
 
 
 def test_the_store_holds_the_rendered_training_examples(prepared, toy, vocabulary):
@@ -62,13 +56,13 @@ def test_the_store_holds_the_rendered_training_examples(prepared, toy, vocabular
     mixture = mixtures.get_mixture("toy")
     renderer = Renderer(store.task, toy.data_dir, formats=mixture.formats, shots=mixture.shots)
     examples = [renderer.source[int(i)] for i in renderer.splits.train]
-    read = everything(store)
+    read = tokens_of(store)
     assert [origin.example_id for origin in origins(store)] == [example.id for example in examples]
     for example, inputs, targets, origin in zip(examples, read["inputs"], read["targets"], origins(store), strict=True):
       rendered = renderer.render(example, format=origin.format, shots=origin.shots)
       assert (rendered.wording, rendered.format) == (origin.wording, origin.format)
-      assert inputs.tolist() == vocabulary.encode([rendered.inputs])[0]
-      assert targets.tolist() == vocabulary.encode([rendered.targets])[0]
+      assert inputs == vocabulary.encode([rendered.inputs])[0]
+      assert targets == vocabulary.encode([rendered.targets])[0]
 
 
 def test_rates_are_examples_up_to_the_cap(prepared):
@@ -85,6 +79,23 @@ def test_every_source_example_is_accounted_for(prepared, toy):
   assert counts["held out"] == len(splits.split(Renderer("toy.capitals", toy.data_dir).source).held_out)
   left_out = sum(number for reason, number in counts.items() if reason.startswith("left out"))
   assert counts["kept"] + counts["held out"] + left_out == 60
+
+
+def test_variants_are_other_draws_of_the_same_examples(prepared, toy, vocabulary):
+  (once,), (store,) = prepared("toy.capitals"), prepared("toy.capitals", variants=3)
+  assert store.folder != once.folder
+  assert len(store.variants) == 3
+  assert store.rate == once.rate  # another number of variants is no other mixture
+  made, read = origins(store), tokens_of(store)["inputs"]
+  assert [origin.variant for origin in made] == [v for v, count in enumerate(store.variants) for _ in range(count)]
+  assert made[: len(once)] == origins(once)
+  assert sum(store.manifest["counts"].values()) >= 3 * 60
+  assert len({(origin.wording, origin.format) for origin in made if origin.example_id == made[0].example_id}) > 1
+  renderer = Renderer("toy.capitals", toy.data_dir)
+  by_id = {renderer.source[i].id: renderer.source[i] for i in range(60)}
+  for origin, inputs in zip(made, read, strict=True):
+    rendered = renderer.render(by_id[origin.example_id], origin.variant, format=origin.format, shots=origin.shots)
+    assert inputs == vocabulary.encode([rendered.inputs])[0]
 
 
 def test_shards_and_processes_change_nothing(prepared, tmp_path, monkeypatch):
@@ -144,9 +155,9 @@ def test_prompts_lose_exemplars_before_they_are_left_out(prepared, toy, vocabula
   assert counts["kept with fewer exemplars"] > 5
   assert store.lengths[:, 0].max() + 1 <= 30
   renderer = Renderer("toy.capitals", toy.data_dir)
-  for inputs, origin in zip(everything(store)["inputs"], origins(store), strict=True):
+  for inputs, origin in zip(tokens_of(store)["inputs"], origins(store), strict=True):
     query = next(e for i in range(60) if (e := renderer.source[i]).id == origin.example_id).fields["question"]
-    assert query in vocabulary.decode(inputs.tolist())
+    assert query in vocabulary.decode(inputs)
 
 
 def test_too_long_targets_and_queries_are_left_out_with_the_reason(prepared):
@@ -185,8 +196,8 @@ def test_progress_counts_every_source_example(prepared):
 
 def test_a_damaged_store_is_named(prepared):
   folder = prepared("toy.parity")[0].folder
-  (folder / "index.npz").write_bytes(b"")
-  with pytest.raises(StoreError, match=r"index\.npz.*delete"):
+  (folder / "index.npy").write_bytes(b"")
+  with pytest.raises(StoreError, match=r"index\.npy.*delete"):
     prepared("toy.parity")
 
 

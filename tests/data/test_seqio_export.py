@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import sentencepiece
+from handmade import tokens_of
 
 from flan_jax import errors
 from flan_jax.data import seqio_export
@@ -87,10 +88,10 @@ def made(folder, vocabulary, tmp_path_factory):
 
 def test_the_stores_hold_the_users_tokens_without_eos(made, vocabulary):
   for store in made[1]:
-    read = store.read(range(len(store)))
+    read = tokens_of(store)
     for feature, side in (("inputs", 0), ("targets", 1)):
       # The last two texts are too long, or not in the task.
-      assert [tokens.tolist() for tokens in read[feature]] == vocabulary.encode([text[side] for text in TEXTS[:3]])
+      assert read[feature] == vocabulary.encode([text[side] for text in TEXTS[:3]])
 
 
 def test_rates_are_the_mixtures(made):
@@ -162,7 +163,7 @@ def test_a_task_without_inputs_has_empty_ones(vocabulary, tmp_path):
   (task,) = json.loads(path.read_text())["tasks"]
   store = open_store(tmp_path / task["folder"])
   assert store.lengths[:, 0].tolist() == [0, 0, 0, 0]
-  assert store.read([2])["targets"][0].tolist() == vocabulary.encode(["plum pear"])[0]
+  assert tokens_of(store, [2])["targets"][0] == vocabulary.encode(["plum pear"])[0]
 
 
 def test_a_failing_module_is_told_with_its_traceback(vocabulary, tmp_path, folder):

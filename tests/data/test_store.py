@@ -1,6 +1,7 @@
 """The store's files: what is put in comes out, and nothing half-written or damaged is taken for whole."""
 
 import contextlib
+import dataclasses
 import errno
 import os
 import subprocess
@@ -8,12 +9,13 @@ import sys
 
 import numpy as np
 import pytest
-from handmade import FEATURES, make_store, numbered, shard_of
+from handmade import FEATURES, make_store, numbered, shard_of, tokens_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
 from flan_jax.data import store, store_writing
+from flan_jax.data.records import Records
 from flan_jax.data.store import Origin, StoreError, open_store
 
 TOKENS = st.lists(st.integers(0, 65_535), max_size=9)
@@ -24,10 +26,9 @@ TOKENS = st.lists(st.integers(0, 65_535), max_size=9)
 def test_examples_come_out_as_they_went_in_and_in_any_order(tmp_path_factory, pairs, shards, data):
   made = make_store(tmp_path_factory.mktemp("store"), "a.b", pairs, shards)
   wanted = data.draw(st.lists(st.integers(0, len(pairs) - 1), max_size=20))
-  read = made.read(wanted)
+  read = tokens_of(made, wanted)
   for side, feature in enumerate(FEATURES):
-    assert [tokens.tolist() for tokens in read[feature]] == [list(pairs[i][side]) for i in wanted]
-    assert all(tokens.dtype == np.int32 for tokens in read[feature])
+    assert read[feature] == [list(pairs[i][side]) for i in wanted]
   assert made.lengths.tolist() == [[len(inputs), len(targets)] for inputs, targets in pairs]
   assert made.origins(wanted) == [Origin(f"x{i}", f"wording{i % 3}", "zero_shot", i) for i in wanted]
 
@@ -36,21 +37,21 @@ def test_the_manifest_counts_and_says_with_what_it_was_made(tmp_path):
   made = make_store(tmp_path, "a.b", [([5, 6], [7]), ([], [0, 8])])
   assert (len(made), made.rate, made.task, made.features) == (2, 2.0, "a.b", FEATURES)
   assert made.manifest["tokens"] == {"inputs": 2, "targets": 3}
-  assert {"python", "numpy", "array_record", "sentencepiece"} <= set(made.manifest["versions"])
+  assert {"python", "numpy", "sentencepiece"} <= set(made.manifest["versions"])
 
 
 def test_a_store_without_examples_stands(tmp_path):
   made = make_store(tmp_path, "a.b", [])
   assert len(made) == 0
   assert made.lengths.shape == (0, 2)
-  assert made.read([]) == {"inputs": [], "targets": []}
+  assert tokens_of(made) == {"inputs": [], "targets": []}
 
 
-@pytest.mark.parametrize("file", ["records-00000.array_record", "index.npz", "manifest.json"])
+@pytest.mark.parametrize("file", ["tokens-00000.bin", "index.npy", "origins.npz", "manifest.json"])
 def test_a_cut_or_absent_file_is_named_when_the_store_is_opened(tmp_path, file):
   path = make_store(tmp_path, "a.b", numbered(0, 50)).folder / file
   path.write_bytes(path.read_bytes()[:-7])
-  with pytest.raises(StoreError, match=rf"{file}.*delete .*prepares it again"):
+  with pytest.raises(StoreError, match=rf"{file}.*--verify"):
     open_store(path.parent)
   path.unlink()
   with pytest.raises(StoreError, match=file):
@@ -60,11 +61,45 @@ def test_a_cut_or_absent_file_is_named_when_the_store_is_opened(tmp_path, file):
 def test_flipped_bits_are_found_by_checksum(tmp_path):
   made = make_store(tmp_path, "a.b", numbered(0, 50), shards=2)
   assert store.damages(made) == []
-  path = made.folder / "records-00001.array_record"
+  path = made.folder / "tokens-00001.bin"
   content = bytearray(path.read_bytes())
   content[len(content) // 2] ^= 4
   path.write_bytes(content)
-  assert store.damages(open_store(made.folder)) == ["records-00001.array_record"]
+  assert store.damages(open_store(made.folder)) == ["tokens-00001.bin"]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bit=st.integers(0, 7), place=st.floats(0, 1, exclude_max=True))
+def test_a_flipped_bit_is_found_as_its_record_is_read(tmp_path_factory, bit, place):
+  made = make_store(tmp_path_factory.mktemp("store"), "a.b", numbered(0, 20))
+  path = made.folder / "tokens-00000.bin"
+  content = bytearray(path.read_bytes())
+  content[int(place * len(content))] ^= 1 << bit
+  path.write_bytes(content)
+  with pytest.raises(StoreError, match=r"tokens-00000\.bin: the record at byte \d+ is not what was written.*--verify"):
+    tokens_of(made)
+
+
+def test_a_file_that_was_cut_while_it_is_used_is_named(tmp_path):
+  made = make_store(tmp_path, "a.b", numbered(0, 20))
+  os.truncate(made.folder / "tokens-00000.bin", 30)
+  with pytest.raises(StoreError, match=r"tokens-00000\.bin: the file ends within the record at byte"):
+    tokens_of(made)
+
+
+def test_a_file_system_that_gives_less_than_asked_for_is_asked_again(tmp_path, monkeypatch):
+  """preadv may stop short anywhere; here it gives at most three bytes at a time."""
+  made = make_store(tmp_path, "a.b", numbered(0, 20))
+  whole, real = tokens_of(made), os.preadv
+  monkeypatch.setattr(os, "preadv", lambda file, parts, offset: real(file, [parts[0][:3]], offset))
+  assert tokens_of(made) == whole
+
+
+def test_stores_of_different_vocabularies_are_refused(tmp_path):
+  one = make_store(tmp_path, "a.b", numbered(0, 3))
+  other = dataclasses.replace(one, task="a.c", manifest={**one.manifest, "token_dtype": "int32"})
+  with pytest.raises(errors.FlanJaxError, match=r"different vocabularies.*a\.b has uint16, a\.c has int32"):
+    Records([one, other])
 
 
 def test_an_interrupted_writer_leaves_nothing(tmp_path):
@@ -80,7 +115,7 @@ def test_a_killed_writer_leaves_no_store_and_its_folder_is_swept(tmp_path):
   program = (
     "import os, pathlib, sys; from flan_jax.data import store_writing\n"
     "with store_writing.building(pathlib.Path(sys.argv[1])) as folder:\n"
-    "  (folder / 'records-00000.array_record').write_bytes(b'half')\n"
+    "  (folder / 'tokens-00000.bin').write_bytes(b'half')\n"
     "  os.kill(os.getpid(), 9)\n"
   )
   assert subprocess.run([sys.executable, "-c", program, str(final)], check=False).returncode == -9
@@ -123,13 +158,12 @@ def test_a_store_folder_that_cannot_be_made_is_named(tmp_path):
     make_store(tmp_path / "file", "a.b", [])
 
 
-def test_many_stores_hold_few_files_open(tmp_path, monkeypatch):
+def test_many_stores_hold_no_files_open(tmp_path):
   made = [make_store(tmp_path, f"a.t{n}", [([n], [n])]) for n in range(300)]
   before = len(os.listdir("/proc/self/fd"))  # of other tests in this process
-  for one in made:
-    one.read([0])
-  assert len(os.listdir("/proc/self/fd")) - before < 290
-  assert [one.read([0])["inputs"][0].tolist() for one in made] == [[n] for n in range(300)]
+  read = Records(made).read(np.arange(300))
+  assert len(os.listdir("/proc/self/fd")) <= before
+  assert [tokens.tolist() for tokens in read[0].clean()] == [[n] for n in range(300)]
 
 
 def test_token_types_hold_every_id():

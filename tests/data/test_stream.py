@@ -5,14 +5,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from handmade import make_store, numbered
+from handmade import make_store, numbered, tokens_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
+from flan_jax.data.segments import EncoderDecoderRows
 from flan_jax.data.stream import Position, Prefetcher, Stream
 
-LENGTHS = {"inputs": 24, "targets": 12}
+SHAPE = EncoderDecoderRows(24, 12)
 ROWS = 8
 
 
@@ -28,7 +29,7 @@ def stream(stores):
 
 
 def stream_of(stores, seed=3, window=60):
-  return Stream(stores, [store.rate for store in stores], LENGTHS, ROWS, seed, window)
+  return Stream(stores, [store.rate for store in stores], SHAPE, ROWS, seed, window)
 
 
 def take(stream, batches, position=Position()):  # noqa: B008 (frozen)
@@ -74,7 +75,7 @@ def test_the_tokens_of_a_segment_are_the_stores(stream, stores):
   batch, _ = stream.batch(Position())
   for segment in stream.rows(Position()):
     store = next(store for store in stores if store.task == segment.task)
-    read = store.read([segment.example])
+    read = tokens_of(store, [segment.example])
     row, ids = segment.row, segment.segment
     inputs = batch["encoder_input_tokens"][row][batch["encoder_segment_ids"][row] == ids]
     targets = batch["decoder_target_tokens"][row][batch["decoder_segment_ids"][row] == ids]
@@ -130,7 +131,7 @@ def test_rows_hold_no_more_than_they_may_and_are_filled_well(stream):
 
 
 def test_shares_follow_the_rates_and_nothing_ends(stores):
-  rated = Stream(stores, [1, 1, 2], LENGTHS, ROWS, 0, 64)
+  rated = Stream(stores, [1, 1, 2], SHAPE, ROWS, 0, 64)
   counts = Counter(task for window in range(20) for task in rated.plan(window).task.tolist())
   assert counts == {0: 320, 1: 320, 2: 640}  # task 1 has 7 examples, and goes round
   assert rated.plan(19).epoch.max() >= 40
@@ -138,14 +139,16 @@ def test_shares_follow_the_rates_and_nothing_ends(stores):
 
 def test_rows_are_not_in_the_order_of_packing(stores):
   """First fit decreasing puts the longest examples into the first rows; a run must not see them first."""
-  plan = stream_of(stores, window=2000).plan(0)
-  longest = np.maximum.reduceat(stream_of(stores)._lengths[plan.example, 0], plan.starts[:-1])
+  stream = stream_of(stores, window=2000)
+  plan = stream.plan(0)
+  inputs = stream._records.lengths[stream._records.first[plan.task] + plan.example, 0]
+  longest = np.maximum.reduceat(inputs, plan.starts[:-1])
   assert abs(np.corrcoef(longest, np.arange(plan.rows))[0, 1]) < 0.2
 
 
 def test_inner_zeros_and_empty_inputs_survive(tmp_path):
   store = make_store(tmp_path, "t.zero", [([], [5, 0, 6]), ([0, 0], [0])])
-  batch, _ = Stream([store], [1], LENGTHS, 1, 0, 2).batch(Position())
+  batch, _ = Stream([store], [1], SHAPE, 1, 0, 2).batch(Position())
   segments = {
     tuple(
       tuple(batch[tokens][0][batch[ids][0] == segment].tolist())
@@ -161,15 +164,15 @@ def test_inner_zeros_and_empty_inputs_survive(tmp_path):
 
 def test_tasks_without_examples_or_rate_are_passed_over(tmp_path, stores):
   empty = make_store(tmp_path, "t.empty", [])
-  mixed = Stream([empty, *stores], [1, 1, 0, 1], LENGTHS, ROWS, 0, 60)
+  mixed = Stream([empty, *stores], [1, 1, 0, 1], SHAPE, ROWS, 0, 60)
   assert [store.task for store in mixed.stores] == ["t.0", "t.2"]
   with pytest.raises(errors.FlanJaxError, match=r"no task of \['t.empty'\]"):
-    Stream([empty], [1], LENGTHS, ROWS, 0)
+    Stream([empty], [1], SHAPE, ROWS, 0)
 
 
 def test_rows_shorter_than_the_stores_examples_are_refused(stores):
   with pytest.raises(errors.FlanJaxError, match=r"t.0.*longer than a row of \[8, 12\]"):
-    Stream(stores, [1, 1, 1], {"inputs": 8, "targets": 12}, ROWS, 0)
+    Stream(stores, [1, 1, 1], EncoderDecoderRows(8, 12), ROWS, 0)
 
 
 def test_impossible_shards_and_positions_are_refused(stream):
@@ -200,7 +203,7 @@ def test_the_prefetchers_thread_ends_with_its_context(stream):
 def test_the_threads_error_reaches_the_consumer(stores, tmp_path):
   store = make_store(tmp_path, "t.damaged", numbered(0, 50))
   damaged = stream_of([store])
-  (store.folder / "records-00000.array_record").unlink()
+  (store.folder / "tokens-00000.bin").unlink()
   with Prefetcher(damaged, Position()) as batches:
     for _ in range(2):  # and does not make the second call wait for ever
       with pytest.raises(errors.FlanJaxError, match="damaged"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flan_jax.data.segments import encoder_decoder_batch
+from flan_jax.data.segments import EncoderDecoderRows, Sequences
 from flan_jax.models.configs import T5Config
 
 TINY = T5Config(
@@ -29,6 +29,5 @@ def examples(count: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
 def batch_of(pairs, per_row: int, rows: int | None = None) -> dict[str, np.ndarray]:
   """The examples, `per_row` in each row; rows of 6 x 4 slots an example. Rows beyond the examples are padding."""
   row = np.arange(len(pairs)) // per_row
-  inputs, targets = zip(*pairs, strict=True)
-  shape = (rows or int(row[-1]) + 1, 6 * per_row, 4 * per_row)
-  return encoder_decoder_batch(row, list(inputs), list(targets), shape)
+  inputs, targets = map(Sequences.of, zip(*pairs, strict=True))
+  return EncoderDecoderRows(6 * per_row, 4 * per_row).batch(rows or int(row[-1]) + 1, row, inputs, targets)
