@@ -60,7 +60,7 @@ def prepare(
     render_seed: of the draws of wordings, formats and exemplars; the order of training has another.
     variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
     processes: workers, None for one a core; 1 works in this process.
-    progress: shows how many renderings of the sources' examples were done.
+    progress: shows how many renderings of the sources' records were done.
 
   Raises:
     MissingDataError: a task's file is not there.
@@ -80,7 +80,7 @@ def prepare(
   missing = [job for job in jobs if not job.final.exists()]
   if missing:
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
-    with progress(what, sum(job.source_examples for job in missing) * variants, "examples") as advance:
+    with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
       _make(missing, processes or os.cpu_count() or 1, advance)
   return [_opened(job) for job in jobs]
 
@@ -121,12 +121,16 @@ class _Job:
   recipe: Recipe
   key: Mapping[str, Any]
   final: pathlib.Path
-  source_examples: int
+
+  @functools.cached_property
+  def source_records(self) -> int:
+    """Of all kinds; workers look them through and find the good ones."""
+    return sources.open_source(self.spec, self.recipe.data_dir).records
 
   @property
   def shards(self) -> list[tuple[int, int]]:
     """(variant, range of the source) of each record file, in their order."""
-    ranges = max(1, -(-self.source_examples // _SHARD_EXAMPLES))
+    ranges = max(1, -(-self.source_records // _SHARD_EXAMPLES))
     return [(variant, part) for variant in range(self.recipe.variants) for part in range(ranges)]
 
 
@@ -144,7 +148,7 @@ def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_d
     "render_seed": recipe.render_seed,
     "variants": recipe.variants,
   }
-  return _Job(spec, recipe, key, store_dir / task / key_digest(key), len(source))
+  return _Job(spec, recipe, key, store_dir / task / key_digest(key))
 
 
 def _opened(job: _Job) -> TaskStore:
@@ -166,10 +170,11 @@ class _Ticket:
 
 @dataclasses.dataclass(frozen=True)
 class _Result:
-  """A shard's index, and how its source's examples fared."""
+  """A shard's index, how its source's examples fared, and with the first shard the source's malformed records."""
 
   shard: store_writing.Shard
   counts: Counter[str]
+  problems: tuple[sources.Problem, ...]
 
 
 @dataclasses.dataclass
@@ -191,7 +196,7 @@ def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
     for ticket, result in results:
       task = under_way[ticket.task]
       task.results[ticket.number] = result
-      advance(len(_source_range(ticket.part, task.job.source_examples)), ticket.task)
+      advance(len(_source_range(ticket.part, task.job.source_records)), ticket.task)
       if len(task.results) == len(task.job.shards):
         _finish(under_way.pop(ticket.task))
 
@@ -208,7 +213,7 @@ def _tickets(jobs: list[_Job], under_way: dict[str, _UnderWay], folders: context
 def _finish(task: _UnderWay) -> None:
   job = task.job
   results = [task.results[number] for number in range(len(job.shards))]
-  problems = sources.open_source(job.spec, job.recipe.data_dir).problems
+  problems = results[0].problems
   facts = {
     "task": job.spec.name,
     "features": list(FEATURES),
@@ -241,7 +246,7 @@ def _make_shard(ticket: _Ticket) -> _Result:
       examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
       for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples, ticket.variant):
         counts.update(_add(writer, one))
-  return _Result(writer.shard, counts)
+  return _Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
 
 
 def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> list[str]:
@@ -256,8 +261,8 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
 
 
-def _source_range(part: int, source_examples: int) -> range:
-  return range(part * _SHARD_EXAMPLES, min((part + 1) * _SHARD_EXAMPLES, source_examples))
+def _source_range(part: int, source_records: int) -> range:
+  return range(part * _SHARD_EXAMPLES, min((part + 1) * _SHARD_EXAMPLES, source_records))
 
 
 @functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another

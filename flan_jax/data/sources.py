@@ -70,13 +70,29 @@ class MissingFile:
 
 
 class Source:
-  """The good records of one task as Examples, and the malformed ones as `problems`."""
+  """The good records of one task as Examples, and the malformed ones as `problems`.
+
+  The records are looked through when the first of them is asked for: a prepared task is known by its fingerprint alone.
+  """
 
   def __init__(self, spec: specs.TaskSpec, rows: "Rows"):
     self.spec = spec
     self._rows = rows
     self._type = specs.get_type(spec.type)
-    self._good, self.problems = self._scan()
+
+  @property
+  def problems(self) -> tuple[Problem, ...]:
+    """The malformed records, in the order of the file."""
+    return self._scanned[1]
+
+  @property
+  def _good(self) -> np.ndarray:
+    return self._scanned[0]
+
+  @property
+  def records(self) -> int:
+    """How many records there are, malformed ones too; found without reading them."""
+    return len(self._rows)
 
   def __len__(self) -> int:
     return len(self._good)
@@ -93,7 +109,8 @@ class Source:
     """16 hexadecimal digits that change when the file's bytes, or the generators' code or parameters, do."""
     return self._rows.fingerprint()
 
-  def _scan(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
+  @functools.cached_property
+  def _scanned(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
     everything = np.arange(len(self._rows), dtype=np.int64)
     if isinstance(self._rows, GeneratedRows):
       return everything, ()  # our own code, tested; made only when asked for
@@ -168,14 +185,23 @@ class LineRows:
       raise errors.FlanJaxError(f"{path}: the file is empty")
     with path.open("rb") as file:
       self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    self._first_line = first_line
+
+  @functools.cached_property
+  def _ends(self) -> np.ndarray:
+    """Where each line ends."""
     ends = np.flatnonzero(np.frombuffer(self._bytes, np.uint8) == ord("\n")).astype(np.int64)
     if len(ends) == 0 or ends[-1] != len(self._bytes) - 1:
       ends = np.append(ends, len(self._bytes))  # the last line may lack its line break
-    self._ends = ends
-    starts = np.concatenate([[0], ends[:-1] + 1])
+    return ends
+
+  @functools.cached_property
+  def _lines(self) -> np.ndarray:
+    """The lines that are records, from 0."""
+    starts = np.concatenate([[0], self._ends[:-1] + 1])
     # Blank lines are no records (files end with them), so they are neither examples nor problems.
-    self._lines = np.flatnonzero(ends > starts)
-    self._lines = self._lines[self._lines >= first_line]
+    lines = np.flatnonzero(self._ends > starts)
+    return lines[lines >= self._first_line]
 
   def __len__(self) -> int:
     return len(self._lines)
@@ -214,10 +240,14 @@ class GeneratedRows:
     return row
 
   def fingerprint(self) -> str:
-    # The whole folder: generators share vocabularies and grammar.
-    folder = pathlib.Path(self._module.__file__).parent
-    code = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
-    return f"{draws.hash64(self._task, self._size, json.dumps(self._params, sort_keys=True), *code):016x}"
+    code = _code(pathlib.Path(self._module.__file__).parent)
+    return f"{draws.hash64(self._task, self._size, json.dumps(self._params, sort_keys=True), code):016x}"
+
+
+@functools.cache
+def _code(folder: pathlib.Path) -> int:
+  """A hash of all modules of a folder: generators share vocabularies and grammar."""
+  return draws.hash64(*(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))))
 
 
 def _reader(spec: specs.TaskSpec) -> Callable[[specs.TaskSpec, pathlib.Path], Rows]:

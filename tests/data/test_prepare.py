@@ -189,7 +189,7 @@ def test_progress_counts_every_source_example(prepared):
 
   prepared(progress=progress)
   (what, total, unit), *advances = seen
-  assert (what, unit) == ("preparing toy (4 tasks)", "examples")
+  assert (what, unit) == ("preparing toy (4 tasks)", "records")
   assert sum(done for done, _ in advances) == total == 60 + 40 + 2 + 2
   assert {note for _, note in advances} == {"toy.capitals", "toy.parity", "toy.echo_a", "toy.echo_b"}
 
