@@ -36,6 +36,8 @@ MACROS = {
   "LEARNING_RATE": "train.learning_rate",
   "CHECKPOINT_PERIOD": "train.checkpoint_period",
   "SEED": "train.seed",
+  "RENDER_SEED": "train.render_seed",
+  "VARIANTS": "train.variants",
 }
 
 # Short form on the command line (--steps 200) -> macro.
@@ -53,6 +55,8 @@ SHORT_FORMS = {
   "vocabulary": "VOCABULARY",
   "initial_checkpoint": "INITIAL_CHECKPOINT_PATH",
   "seed": "SEED",
+  "render_seed": "RENDER_SEED",
+  "variants": "VARIANTS",
 }
 
 _PACKAGE = pathlib.Path(__file__).parent

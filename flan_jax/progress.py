@@ -9,6 +9,8 @@ _LINE_SECONDS = 10.0  # between two plain lines
 
 # Called with the number of units just done, and perhaps a note to show beside the bar.
 Advance = Callable[..., None]
+# (what, total, unit) -> a context whose value is the Advance: `shown`, `silently`, or a test's own.
+Progress = Callable[[str, int, str], contextlib.AbstractContextManager[Advance]]
 
 
 @contextlib.contextmanager
@@ -22,6 +24,13 @@ def shown(what: str, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
   """
   with (_bar if sys.stderr.isatty() else _lines)(what, total, unit, done) as advance:
     yield advance
+
+
+@contextlib.contextmanager
+def silently(what: str, total: int, unit: str) -> Iterator[Advance]:
+  """The Progress that shows nothing."""
+  del what, total, unit
+  yield lambda done, note="": None
 
 
 @contextlib.contextmanager

@@ -13,10 +13,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from flan_jax import terminal
+from flan_jax.cli.arguments import default_vocabulary
 from flan_jax.data import packing, segments
 from flan_jax.data.rendering import Rendered, Renderer
-from flan_jax.data.sources import missing_file
-from flan_jax.data.specs import get_task
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
 
@@ -55,7 +54,7 @@ def content(
   renderer = Renderer(task, data_dir)
   if not 0 <= index < len(renderer.source):
     raise UsageError(f"--example {index}: {task} has examples 0 to {len(renderer.source) - 1:,}")
-  words = load_vocabulary(vocabulary or _default_vocabulary(task, data_dir), data_dir)
+  words = load_vocabulary(vocabulary or default_vocabulary([task], data_dir), data_dir)
   example = renderer.source[index]
   rendered = renderer.render(example, variant, format=form)
   held_out = index in set(renderer.splits.held_out.tolist())
@@ -68,12 +67,6 @@ def content(
     "tokens": {"inputs": _tokens(words, inputs), "targets": _tokens(words, targets)},
     "row": _row(renderer, rendered, index, form, variant, words, lengths),
   }
-
-
-def _default_vocabulary(task: str, data_dir: Path | None) -> str:
-  """The demo's own vocabulary knows few words; real text is shown with T5's where the user has it."""
-  has_t5 = missing_file(get_task(task), None) is not None and data_dir is not None
-  return "t5" if has_t5 else "demo"
 
 
 def _tokens(words: Vocabulary, ids: Sequence[int]) -> dict[str, Any]:
@@ -165,7 +158,7 @@ def _show_row(console: Console, row: Mapping[str, Any]) -> None:
   _heading(console, "Row of a batch", f"{len(row['segments'])} segments in {inputs} input and {targets} target slots")
   for number, segment in enumerate(row["segments"], start=1):
     origin = f"{segment['task']}, example {segment['example_id']}, {segment['format']}"
-    console.print(Text.assemble((f"  [{number}] ", _colour(number)), origin))
+    console.print(Text.assemble((f"  [{number}] ", colour(number)), origin))
   _field(console, "inputs", _segments(row["pieces"]["encoder_input_tokens"], arrays["encoder_segment_ids"]))
   _field(console, "targets", _segments(row["pieces"]["decoder_target_tokens"], arrays["decoder_segment_ids"]))
   console.print()
@@ -181,12 +174,13 @@ def _segments(pieces: Sequence[str], ids: Sequence[int]) -> Text:
     if number == 0:
       text.append(f"  {len(run)} slots of padding", "dim")
     else:
-      text.append(f"[{number}]", f"bold {_colour(number)}")
-      text.append("".join(run).replace("▁", " ") + " ", _colour(number))
+      text.append(f"[{number}]", f"bold {colour(number)}")
+      text.append("".join(run).replace("▁", " ") + " ", colour(number))
   return text
 
 
-def _colour(number: int) -> str:
+def colour(number: int) -> str:
+  """Of a segment, by its number."""
   return _COLOURS[(number - 1) % len(_COLOURS)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flan_jax.cli.arguments import row_lengths
 from flan_jax.errors import UsageError
 
 
@@ -25,18 +26,34 @@ from flan_jax.errors import UsageError
   "--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file (default: demo or t5, by collection)."
 )
 @click.option("--lengths", default="512,128", show_default=True, metavar="I,T", help="Slots of a row: inputs, targets.")
+@click.option("--run", type=click.Path(path_type=Path), metavar="MODEL_DIR", help="A row that a run was trained on:")
+@click.option("--step", type=int, metavar="S", help="With --run: of its update S, from 1,")
+@click.option("--row", type=int, metavar="I", help="With --run: row I of the batch, from 0.")
 @click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(view, tasks, task, example, format_, variant, vocabulary, lengths, data_dir, as_json):
-  """Look at collections, clusters, tasks, and at an example from its raw fields to its row of a batch."""
-  if sum(given is not None for given in (view, tasks, task)) > 1:
-    raise UsageError("inspect shows one thing: --collections, --clusters, --mixtures, --tasks or --task")
+def command(view, tasks, task, example, format_, variant, vocabulary, lengths, run, step, row, data_dir, as_json):
+  """Look at collections, clusters, tasks, at an example from its raw fields to its row of a batch, and at the rows of a
+  run.
+
+  \b
+  flan-jax inspect --tasks demo
+  flan-jax inspect --task demo.name_kind --example 0
+  flan-jax inspect --run MODEL_DIR --step 100 --row 3
+  """
+  if sum(given is not None for given in (view, tasks, task, run)) > 1:
+    raise UsageError("inspect shows one thing: --collections, --clusters, --mixtures, --tasks, --task or --run")
   if example is not None and task is None:
     raise UsageError("--example I needs --task NAME")
+  if len({given is None for given in (run, step, row)}) > 1:
+    raise UsageError("a row of a run is --run MODEL_DIR --step S --row I")
+  if run is not None:
+    from flan_jax.cli import row_view
+
+    return _print(row_view.content(run, step, row), row_view.show, as_json)
   if example is not None:
     from flan_jax.cli import example_view
 
-    content = example_view.content(task, example, format_, variant, vocabulary, _lengths(lengths), data_dir)
+    content = example_view.content(task, example, format_, variant, vocabulary, row_lengths(lengths), data_dir)
     return _print(content, example_view.show, as_json)
   from flan_jax.cli import listings
 
@@ -52,13 +69,3 @@ def _print(content: Any, show: Callable[[Any], None], as_json: bool) -> None:
     click.echo(json.dumps(content, ensure_ascii=False, indent=2))
   else:
     show(content)
-
-
-def _lengths(text: str) -> tuple[int, int]:
-  try:
-    inputs, targets = map(int, text.split(","))
-  except ValueError:
-    raise UsageError(f"--lengths {text}: write two whole numbers, such as 512,128") from None
-  if min(inputs, targets) < 2:
-    raise UsageError(f"--lengths {text}: a token and the end of the sequence need 2 slots")
-  return inputs, targets

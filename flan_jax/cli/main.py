@@ -15,6 +15,10 @@ from flan_jax.errors import FlanJaxError, UsageError, unknown_name
 
 # Command -> (module that defines `command`, what `flan-jax --help` says without importing it).
 COMMANDS = {
+  "prepare": (
+    "flan_jax.cli.prepare",
+    "Turn the tasks of a mixture into tokens, once; check them; suggest row lengths.",
+  ),
   "train": ("flan_jax.cli.train", "Finetune a model on a task or a mixture."),
   "eval": ("flan_jax.cli.eval", "Measure a checkpoint on examples that nobody trained on."),
   "infer": ("flan_jax.cli.infer", "Answer prompts."),

@@ -23,6 +23,8 @@ from flan_jax.errors import UsageError
 @click.option("--module", metavar="NAME", help="A Python module that registers SeqIO tasks of your own.")
 @click.option("--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file.")
 @click.option("--seed", type=int, help="Of parameters, dropout and the order of examples.")
+@click.option("--render_seed", type=int, help="Of wordings, formats and exemplars.")
+@click.option("--variants", type=click.IntRange(min=1), help="Renderings of each example, one an epoch, in turn.")
 @click.option(
   "--cpu_devices",
   type=click.IntRange(min=-1),

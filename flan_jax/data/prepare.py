@@ -11,28 +11,20 @@ import json
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flan_jax.data import rendering, sources, specs, store_writing, tokenising, vocabularies, workers
+import numpy as np
+
+from flan_jax.data import rendering, sources, specs, store_writing, tokenising, verifying, vocabularies, workers
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.store import Origin, TaskStore, open_store
+from flan_jax.progress import Advance, Progress, silently
 
 STORE_VERSION = 2  # part of every key: raise it when the files' layout or the length rule changes
 FEATURES = ("inputs", "targets")
 _SHARD_EXAMPLES = 8192
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
-
-# (what, total, unit) -> a context whose value is called with the units just done and a note; see `flan_jax.progress`.
-Advance = Callable[[int, str], None]
-Progress = Callable[[str, int, str], contextlib.AbstractContextManager[Advance]]
-
-
-@contextlib.contextmanager
-def silently(what: str, total: int, unit: str) -> Iterator[Advance]:
-  """The Progress that shows nothing."""
-  del what, total, unit
-  yield lambda done, note: None
 
 
 def prepare(
@@ -45,6 +37,7 @@ def prepare(
   render_seed: int = 0,
   variants: int = 1,
   processes: int | None = None,
+  verify: bool = False,
   progress: Progress = silently,
 ) -> list[TaskStore]:
   """The stores of a mixture's tasks, in its order; those that do not stand yet are made.
@@ -60,6 +53,7 @@ def prepare(
     render_seed: of the draws of wordings, formats and exemplars; the order of training has another.
     variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
     processes: workers, None for one a core; 1 works in this process.
+    verify: reads every file of the stores that stand first, and makes those again that are damaged.
     progress: shows how many renderings of the sources' records were done.
 
   Raises:
@@ -77,6 +71,8 @@ def prepare(
     variants=variants,
   )
   jobs = [_job(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
+  if verify:
+    verifying.remove_damaged([job.final for job in jobs], progress)
   missing = [job for job in jobs if not job.final.exists()]
   if missing:
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
@@ -188,6 +184,7 @@ class _UnderWay:
 
 def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
   under_way: dict[str, _UnderWay] = {}
+  tokens, token_bytes = 0, np.dtype(store_writing.token_dtype(jobs[0].recipe.vocabulary().size)).itemsize
   processes = min(processes, sum(len(job.shards) for job in jobs))
   with (
     contextlib.ExitStack() as folders,
@@ -196,7 +193,9 @@ def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
     for ticket, result in results:
       task = under_way[ticket.task]
       task.results[ticket.number] = result
-      advance(len(_source_range(ticket.part, task.job.source_records)), ticket.task)
+      tokens += int(result.shard.index[:, :-1].sum())
+      note = f"{ticket.task}, {tokens:,} tokens, {tokens * token_bytes / 1e6:,.1f} MB"
+      advance(len(_source_range(ticket.part, task.job.source_records)), note)
       if len(task.results) == len(task.job.shards):
         _finish(under_way.pop(ticket.task))
 

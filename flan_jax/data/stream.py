@@ -67,7 +67,7 @@ class Plan:
     epoch: int64 [examples], how often the task had been gone through before.
     key: uint64 [examples], what an objective draws from.
     starts: int64 [rows + 1]; the examples of row r are starts[r] .. starts[r + 1] - 1.
-    again: the tasks that in this window have been gone through in all their variants and begin anew, by index.
+    again: names of the tasks that in this window have been gone through in all their variants and begin anew.
   """
 
   task: np.ndarray
@@ -75,7 +75,7 @@ class Plan:
   epoch: np.ndarray
   key: np.ndarray
   starts: np.ndarray
-  again: tuple[int, ...]
+  again: tuple[str, ...]
 
   @property
   def rows(self) -> int:
@@ -189,7 +189,7 @@ class Stream:
     row = self._shuffled(window, rows)[packed]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(rows + 1))
-    again = tuple(drawn.task[drawn.again].tolist())
+    again = tuple(sorted({self.stores[task].task for task in drawn.task[drawn.again].tolist()}))
     plan = Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], drawn.key[order], starts, again)
     if self._planned:
       self._planned(window, plan)

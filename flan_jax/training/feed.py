@@ -3,17 +3,18 @@
 import dataclasses
 import os
 import pathlib
-import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flan_jax import progress
-from flan_jax.data.mixtures import get_mixture, installed
-from flan_jax.data.prepare import prepare
+from flan_jax import configuration, progress
+from flan_jax.data.preparation import Preparation, store_folder
 from flan_jax.data.segments import row_shape
-from flan_jax.data.seqio_export import prepare_registered
-from flan_jax.data.store import TaskStore
+from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.stream import Position, Prefetcher, Stream
 from flan_jax.data.vocabularies import Vocabulary
+from flan_jax.errors import UsageError
+from flan_jax.interop import checkpoints as layout
+from flan_jax.training.windows import WindowLog
 
 if TYPE_CHECKING:
   from flan_jax.training.train import Training
@@ -49,12 +50,30 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
 
   Raises:
     UsageError: an unknown mixture.
-    FlanJaxError: missing files; see `mixtures.installed`, `prepare` and `prepare_registered`.
+    FlanJaxError: see `Preparation.stores`.
   """
-  stores = (_registered if training.module else _declared)(training, vocabulary)
-  rates = [store.rate for store in stores]
+  return _feed(training, preparation(training, vocabulary).stores(progress=progress.shown))
+
+
+def past_feed(model_dir: pathlib.Path) -> Feed:
+  """The feed of a run as its newest checkpoint tells it, whatever the collections say today; prepares nothing.
+
+  Raises:
+    UsageError: the folder holds no checkpoint, or its config.gin says something else.
+    StoreError: a store is damaged or no more.
+  """
+  before = layout.read_record(layout.step_folder(model_dir))["data"]
+  configuration.parse((model_dir / "config.gin").read_text(encoding="utf-8").splitlines())
+  training = dataclasses.replace(configuration.build(), model_dir=str(model_dir))
+  folder = store_folder(training.store_dir)
+  feed = _feed(training, [open_store(folder / at, before["rates"][task]) for task, at in before["stores"].items()])
+  if changed := [name for name in feed.identity if feed.identity[name] != before.get(name)]:
+    raise UsageError(f"{model_dir}/config.gin is not what its checkpoints were trained with: {', '.join(changed)}")
+  return feed
+
+
+def _feed(training: "Training", stores: Sequence[TaskStore]) -> Feed:
   lengths = training.task_feature_lengths
-  stream = Stream(stores, rates, row_shape(lengths), training.batch_size, training.seed, training.window)
   identity = {
     "mixture": training.mixture_or_task_name,
     "task_feature_lengths": dict(lengths),
@@ -62,44 +81,31 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
     "seed": training.seed,
     "window": training.window,
     "rates": {store.task: store.rate for store in stores},
-    "stores": {store.task: store.folder.name for store in stores},
+    "stores": {store.task: os.path.relpath(store.folder, store_folder(training.store_dir)) for store in stores},
   }
+  log = WindowLog(pathlib.Path(training.model_dir), identity, training.variants)
+  stream = Stream(
+    stores,
+    [store.rate for store in stores],
+    row_shape(lengths),
+    training.batch_size,
+    training.seed,
+    training.window,
+    planned=log.planned,
+  )
   return Feed(stream, tuple(store.task for store in stores), identity)
 
 
-def _registered(training: "Training", vocabulary: Vocabulary) -> list[TaskStore]:
-  """Of a mixture that the user's module registers with SeqIO."""
-  return prepare_registered(
-    training.mixture_or_task_name,
-    training.module,
+def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:
+  """How the settings of a run say that its mixture is prepared."""
+  return Preparation(
+    mixture=training.mixture_or_task_name,
     vocabulary=vocabulary,
     lengths=training.task_feature_lengths,
-    store_dir=_store_dir(training.store_dir),
-    progress=progress.shown,
-  )
-
-
-def _declared(training: "Training", vocabulary: Vocabulary) -> list[TaskStore]:
-  """Of a mixture or task of our collections."""
-  mixture = get_mixture(training.mixture_or_task_name)
-  present, absent = installed(mixture, training.data_dir, training.missing)
-  for file in absent:
-    print(f"skipped: {file}", file=sys.stderr)
-  if absent:
-    print(f"{len(absent)} of {len(mixture.tasks)} tasks skipped; the others' rates are renormalised", file=sys.stderr)
-  return prepare(
-    dataclasses.replace(mixture, tasks=present),
     data_dir=training.data_dir,
-    vocabulary=vocabulary,
-    lengths=training.task_feature_lengths,
-    store_dir=_store_dir(training.store_dir),
+    store_dir=training.store_dir,
+    missing=training.missing,
+    module=training.module,
     render_seed=training.render_seed,
-    progress=progress.shown,
+    variants=training.variants,
   )
-
-
-def _store_dir(path: str | None) -> pathlib.Path:
-  if path is not None:
-    return pathlib.Path(path).expanduser()
-  cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-  return pathlib.Path(cache) / "flan_jax" / "store"

@@ -72,6 +72,7 @@ class Training:
     learning_rate: multiplied by the schedule.
     seed: of initialisation, dropout and the order of examples.
     render_seed: of wordings, formats and exemplars.
+    variants: how often each example is prepared under other draws of these; epoch e reads variant e mod this.
     window: examples that are drawn and packed together.
     log_period, checkpoint_period: in steps.
     checkpoints_to_keep: the newest so many stay, and step 0.
@@ -96,13 +97,22 @@ class Training:
   partitioning: Partitioning = dataclasses.field(default_factory=Partitioning)
   seed: int = 0
   render_seed: int = 0
+  variants: int = 1
   window: int = 16384
   log_period: int = 20
   checkpoint_period: int = 1000
   checkpoints_to_keep: int = 3
 
   def __post_init__(self):
-    for name in ("train_steps", "batch_size", "window", "log_period", "checkpoint_period", "checkpoints_to_keep"):
+    for name in (
+      "train_steps",
+      "batch_size",
+      "variants",
+      "window",
+      "log_period",
+      "checkpoint_period",
+      "checkpoints_to_keep",
+    ):
       value = getattr(self, name)
       if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"train.{name} = {value!r}: must be a whole number above 0")

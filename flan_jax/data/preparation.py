@@ -1,0 +1,90 @@
+"""The stores of a mixture by its name, whoever declared it: ours in YAML, or the user's module in SeqIO."""
+
+import dataclasses
+import os
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import Literal
+
+from flan_jax.data import mixtures
+from flan_jax.data.prepare import prepare
+from flan_jax.data.seqio_export import prepare_registered
+from flan_jax.data.store import TaskStore
+from flan_jax.data.vocabularies import Vocabulary
+from flan_jax.progress import Progress, silently
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preparation:
+  """Which mixture, made into tokens how.
+
+  Attributes:
+    mixture: name of a mixture or task, of our collections or of `module`.
+    vocabulary: of both features.
+    lengths: tokens of a row by feature, 'inputs' and 'targets', EOS included.
+    data_dir: the user's data folder; None for generated tasks.
+    store_dir: where stores are kept; None is ~/.cache/flan_jax/store.
+    missing: 'error' or 'skip' for tasks whose files are not in data_dir.
+    module: a Python module that registers the mixture with SeqIO.
+    render_seed: of wordings, formats and exemplars.
+    variants: how often each example is rendered.
+    processes: workers, None for one a core.
+  """
+
+  mixture: str
+  vocabulary: Vocabulary
+  lengths: Mapping[str, int]
+  data_dir: str | os.PathLike | None = None
+  store_dir: str | os.PathLike | None = None
+  missing: Literal["error", "skip"] = "error"
+  module: str | None = None
+  render_seed: int = 0
+  variants: int = 1
+  processes: int | None = None
+
+  def stores(self, *, verify: bool = False, progress: Progress = silently) -> list[TaskStore]:
+    """Each task's store, made where it does not stand.
+
+    Args:
+      verify: reads the stores that stand first, and makes those again that are damaged.
+
+    Raises:
+      UsageError: an unknown mixture.
+      FlanJaxError: missing files; see `mixtures.installed`, `prepare` and `prepare_registered`.
+    """
+    common = {
+      "vocabulary": self.vocabulary,
+      "lengths": self.lengths,
+      "store_dir": store_folder(self.store_dir),
+      "progress": progress,
+    }
+    if self.module:
+      return prepare_registered(self.mixture, self.module, **common)
+    return prepare(
+      self.present(),
+      data_dir=self.data_dir,
+      render_seed=self.render_seed,
+      variants=self.variants,
+      processes=self.processes,
+      verify=verify,
+      **common,
+    )
+
+  def present(self) -> mixtures.MixtureSpec:
+    """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip')."""
+    mixture = mixtures.get_mixture(self.mixture)
+    present, absent = mixtures.installed(mixture, self.data_dir, self.missing)
+    for file in absent:
+      print(f"skipped: {file}", file=sys.stderr)
+    if absent:
+      print(f"{len(absent)} of {len(mixture.tasks)} tasks skipped; the others' rates are renormalised", file=sys.stderr)
+    return dataclasses.replace(mixture, tasks=present)
+
+
+def store_folder(path: str | os.PathLike | None) -> pathlib.Path:
+  """A store_dir as the user gave it, or the usual one."""
+  if path is not None:
+    return pathlib.Path(path).expanduser()
+  cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+  return pathlib.Path(cache) / "flan_jax" / "store"
