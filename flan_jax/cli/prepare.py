@@ -54,8 +54,8 @@ def command(mixture, lengths, vocabulary, suggest_lengths, verify, as_json, **op
   from flan_jax.data.preparation import Preparation
   from flan_jax.data.vocabularies import load_vocabulary
 
-  words = load_vocabulary(vocabulary or _vocabulary(mixture, options), options["data_dir"])
   inputs, targets = row_lengths(lengths)
+  words = load_vocabulary(vocabulary or _vocabulary(mixture, options), options["data_dir"])
   preparation = Preparation(
     mixture=mixture, vocabulary=words, lengths={"inputs": inputs, "targets": targets}, **options
   )

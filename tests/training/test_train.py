@@ -15,8 +15,13 @@ import numpy as np
 import pytest
 
 from flan_jax import configuration
+from flan_jax.cli import row_view
+from flan_jax.cli.main import run
+from flan_jax.data.rendering import Renderer
+from flan_jax.data.stream import Position
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.training.feed import past_feed
 from flan_jax.training.optimizers import AdamW
 from tests.training.toy_run import MODEL, TASK, prepare_toy, toy_run
 
@@ -128,6 +133,42 @@ def _wait_for_lines(path: pathlib.Path, lines: int, process: subprocess.Popen) -
     assert process.poll() is None, process.stderr.read()
     assert time.monotonic() < deadline
     time.sleep(0.005)
+
+
+def test_any_past_row_can_be_shown(whole, store):
+  """Each row of each step, found by the log of windows, is the row that walking the stream gives; its text is what the
+  renderer makes of the examples that it names."""
+  stream, position = past_feed(whole).stream, Position()
+  renderer = Renderer(TASK)
+  by_id = {renderer.source[i].id: renderer.source[i] for i in range(len(renderer.source))}
+  for step in range(1, STEPS + 1):
+    batch, position = stream.batch(position)
+    for row in (0, 7) if step in (1, 7, STEPS) else ():
+      shown = row_view.content(whole, step, row)
+      assert shown["arrays"] == {name: values[row].tolist() for name, values in batch.items()}
+      assert len(shown["segments"]) == batch["decoder_segment_ids"][row].max()
+      for segment in shown["segments"]:
+        made = renderer.render(
+          by_id[segment["example_id"]], segment["variant"], format=segment["format"], shots=segment["shots"]
+        )
+        assert (segment["targets"], segment["template"]) == (made.targets, made.wording)
+        assert segment["inputs"].split() == made.inputs.split()
+
+
+@pytest.mark.parametrize(("step", "row"), [(0, 0), (1, 8), (1, -1)])
+def test_a_row_that_is_not_there_is_refused(whole, step, row):
+  with pytest.raises(UsageError, match="steps begin at 1, a batch has rows 0 to 7"):
+    row_view.content(whole, step, row)
+
+
+def test_the_row_command_prints_text_and_json(whole, capsys):
+  assert run(["inspect", "--run", str(whole), "--step", "3", "--row", "2"]) == 0
+  said = capsys.readouterr().out
+  assert "Row 2 of step 3" in said
+  assert f"[1] {TASK}, example" in said
+  assert run(["inspect", "--run", str(whole), "--step", "3", "--row", "2", "--json"]) == 0
+  assert json.loads(capsys.readouterr().out)["segments"][0]["task"] == TASK
+  assert run(["inspect", "--run", str(whole), "--step", "3"]) == 2
 
 
 # --- refusals: all before anything is compiled, so each takes a moment ---
