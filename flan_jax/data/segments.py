@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int, Int32, Int64, Integer
+from jaxtyping import Int, Int32, Int64, Integer, Shaped
 
 EOS = 1
 Batch = dict[str, np.ndarray]
@@ -113,15 +113,19 @@ class EncoderDecoderRows:
   def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
     encoder = _Side(rows, self.inputs, row, inputs.lengths)
     decoder = _Side(rows, self.targets, row, targets.lengths)
+    read, read_ids, read_positions = encoder.filled(inputs.tokens, encoder.ids(), encoder.positions())
+    said, heard, said_ids, said_positions = decoder.filled(
+      targets.tokens, _shifted_right(targets), decoder.ids(), decoder.positions()
+    )
     return {
-      "encoder_input_tokens": encoder.filled(inputs.tokens),
-      "encoder_segment_ids": encoder.filled(encoder.ids()),
-      "encoder_positions": encoder.filled(encoder.positions()),
-      "decoder_target_tokens": decoder.filled(targets.tokens),
-      "decoder_input_tokens": decoder.filled(_shifted_right(targets)),
-      "decoder_loss_weights": decoder.filled(np.ones(len(targets.tokens), np.int32)),
-      "decoder_segment_ids": decoder.filled(decoder.ids()),
-      "decoder_positions": decoder.filled(decoder.positions()),
+      "encoder_input_tokens": read,
+      "encoder_segment_ids": read_ids,
+      "encoder_positions": read_positions,
+      "decoder_target_tokens": said,
+      "decoder_input_tokens": heard,
+      "decoder_loss_weights": (said_ids > 0).astype(np.int32),
+      "decoder_segment_ids": said_ids,
+      "decoder_positions": said_positions,
     }
 
 
@@ -149,14 +153,9 @@ class DecoderRows:
     # The decoder reads an input token one slot after the one that predicts it, so the prefix is one slot longer.
     prefix = np.roll(~is_target, 1)
     prefix[said.starts] = True
-    return {
-      "decoder_target_tokens": side.filled(said.tokens),
-      "decoder_input_tokens": side.filled(_shifted_right(said)),
-      "decoder_loss_weights": side.filled(is_target.astype(np.int32)),
-      "decoder_causal_attention": side.filled(prefix.astype(np.int32)),
-      "decoder_segment_ids": side.filled(side.ids()),
-      "decoder_positions": side.filled(side.positions()),
-    }
+    names = ("target_tokens", "input_tokens", "loss_weights", "causal_attention", "segment_ids", "positions")
+    values = (said.tokens, _shifted_right(said), is_target, prefix, side.ids(), side.positions())
+    return {f"decoder_{name}": array for name, array in zip(names, side.filled(*values), strict=True)}
 
 
 def row_shape(lengths: Mapping[str, int]) -> RowShape:
@@ -190,12 +189,17 @@ class _Side:
     total = int(self._lengths.sum())
     return np.arange(total, dtype=np.int32) - np.repeat(self._starts.astype(np.int32), self._lengths)
 
-  def filled(self, values: Integer[np.ndarray, "tokens"]) -> Int32[np.ndarray, "rows length"]:
-    """One value a token, laid out in rows of zeros. A copy a row is several times faster than an index a token."""
-    out = np.zeros(self._shape, np.int32)
-    bounds = self._bounds.tolist()
-    for row, (start, stop) in enumerate(itertools.pairwise(bounds)):
-      out[row, : stop - start] = values[start:stop]
+  def filled(self, *values: Shaped[np.ndarray, "tokens"]) -> Int32[np.ndarray, "values rows length"]:
+    """One value a token, laid out in rows of zeros.
+
+    A copy of a stretch a row is several times faster than an index a token, and one copy of all values than one each.
+    """
+    flat = np.empty((len(values), len(values[0])), np.int32)
+    for into, each in zip(flat, values, strict=True):
+      into[:] = each
+    out = np.zeros((len(values), *self._shape), np.int32)
+    for row, (start, stop) in enumerate(itertools.pairwise(self._bounds.tolist())):
+      out[:, row, : stop - start] = flat[:, start:stop]
     return out
 
 
