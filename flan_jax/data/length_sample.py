@@ -1,0 +1,103 @@
+"""How long a mixture's examples are before a row length is chosen: a sample, rendered and tokenised without limit."""
+
+import dataclasses
+import os
+import sys
+
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from flan_jax import draws
+from flan_jax.data import rendering, tokenising, vocabularies, workers
+from flan_jax.data.mixtures import MixtureSpec
+from flan_jax.progress import Progress, silently
+
+_OF_A_TASK = 256  # examples that are rendered of one task, at most
+
+
+def sampled_lengths(
+  mixture: MixtureSpec,
+  *,
+  data_dir: str | os.PathLike | None,
+  vocabulary: vocabularies.Vocabulary,
+  examples: int = 16_384,
+  render_seed: int = 0,
+  processes: int | None = None,
+  progress: Progress = silently,
+) -> Int32[np.ndarray, "examples 2"]:
+  """(inputs, targets) tokens of training examples drawn at the mixture's rates, EOS counted.
+
+  Of each task at most 256 examples are rendered; a task that is drawn more often gives these again.
+  """
+  asked = _Asked(
+    None if data_dir is None else os.fspath(data_dir),
+    str(vocabulary.path),
+    vocabulary.extra_ids,
+    mixture.formats,
+    mixture.shots,
+    render_seed,
+  )
+  tickets = [_Ticket(task, asked) for task in mixture.tasks]
+  pools = {}
+  with progress(f"sampling {mixture.name}", len(tickets), "tasks") as advance:
+    for ticket, pool in workers.results(_pool, tickets, min(processes or os.cpu_count() or 1, len(tickets))):
+      pools[ticket.task] = pool
+      advance(1, ticket.task)
+  return _drawn([pools[task] for task in mixture.tasks], examples, render_seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+  """What all tasks share."""
+
+  data_dir: str | None
+  vocabulary_path: str
+  extra_ids: int
+  formats: tuple[tuple[str, int], ...]
+  shots: tuple[int, int]
+  render_seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ticket:
+  task: str
+  asked: _Asked
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pool:
+  """Lengths of some examples of a task, and the task's rate."""
+
+  rate: int
+  lengths: np.ndarray  # int32 [examples, 2]
+
+
+def _pool(ticket: _Ticket) -> _Pool:
+  asked = ticket.asked
+  renderer = rendering.Renderer(ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots)
+  train = renderer.splits.train
+  chosen = train[_spread(len(train), ticket.task, asked.render_seed)]
+  vocabulary = vocabularies.load_vocabulary(asked.vocabulary_path, extra_ids=asked.extra_ids)
+  no_limit = (sys.maxsize, sys.maxsize)
+  made = tokenising.tokenise(renderer, vocabulary, no_limit, [renderer.source[i] for i in chosen.tolist()])
+  lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in made if not isinstance(one, str) and one.targets]
+  return _Pool(min(len(train), renderer.spec.cap), np.array(lengths, np.int32).reshape(-1, 2))
+
+
+def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
+  """Different indices below the size, at most 256, evenly apart from a drawn one on."""
+  count = min(size, _OF_A_TASK)
+  start = draws.draw(size, seed, task, "lengths") if size else 0
+  return (start + np.arange(count, dtype=np.int64) * size // max(count, 1)) % max(size, 1)
+
+
+def _drawn(pools: list[_Pool], examples: int, seed: int) -> Int32[np.ndarray, "examples 2"]:
+  pools = [pool for pool in pools if len(pool.lengths) and pool.rate]
+  if not pools:
+    return np.zeros((0, 2), np.int32)
+  rng = np.random.default_rng(seed)
+  rates = np.array([pool.rate for pool in pools], float)
+  counts = rng.multinomial(examples, rates / rates.sum())
+  return np.concatenate(
+    [pool.lengths[rng.integers(len(pool.lengths), size=n)] for pool, n in zip(pools, counts, strict=True)]
+  )
