@@ -1,4 +1,4 @@
-"""Rows: nothing lost, nothing over capacity, close to the provable bound on both sides. Speed: scripts/bench_packing.py."""
+"""Rows: nothing lost, nothing over capacity, close to the provable bound. Speed is scripts/bench_packing.py's."""
 
 import pathlib
 import subprocess
