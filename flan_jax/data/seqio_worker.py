@@ -100,19 +100,29 @@ def _loaded(request: Request, before: Record | None) -> Record:
 
 def _source_files(module: str) -> list[str]:
   """The user's own code that is loaded: the module, its package, and whatever was not installed."""
-  installed = [pathlib.Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib")]
-  ours = pathlib.Path(__file__).resolve().parents[1]
   package = module.partition(".")[0]
   found = set()
   for name, loaded in list(sys.modules.items()):
     file = getattr(loaded, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py") or name.startswith("__autograph_generated_file"):
       continue  # autograph's are TensorFlow's rewriting of functions that are here already, in temporary files
-    path = pathlib.Path(file).resolve()
-    theirs = not any(path.is_relative_to(folder) for folder in (*installed, ours))
-    if theirs or name.partition(".")[0] == package:
-      found.add(str(path))
+    path, installed = _place(file)
+    if not installed or name.partition(".")[0] == package:
+      found.add(path)
   return sorted(found)
+
+
+@functools.cache  # TensorFlow's 4,000 modules are gone through after every task
+def _place(file: str) -> tuple[str, bool]:
+  """The real path of a file, and whether it was installed (or is ours)."""
+  path = pathlib.Path(file).resolve()
+  return str(path), any(path.is_relative_to(folder) for folder in _installed())
+
+
+@functools.cache
+def _installed() -> list[pathlib.Path]:
+  folders = [pathlib.Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib")]
+  return [*folders, pathlib.Path(__file__).resolve().parents[1]]
 
 
 @functools.cache
