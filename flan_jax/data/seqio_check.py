@@ -37,20 +37,32 @@ class Sample:
 
 
 def samples(request: Request, record: Record) -> list[Sample]:
-  """The examples to compare: 100 spread evenly over the tasks, or one in each of up to 200 tasks.
+  """The examples to compare, of the stores that stand; see `spread`."""
+  return spread(
+    request, {made.task: _store(request, made.folder).manifest["read"] for made in record.standing(request)}
+  )
+
+
+def spread(request: Request, read: Mapping[str, Sequence[int]]) -> list[Sample]:
+  """100 examples spread evenly over the tasks, or one in each of up to 200 tasks.
 
   Tasks, variants and positions are chosen by hash. A dataset has to be read up to the last position, so these lie among
   the first 20,000 / (number of sampled tasks) examples of each: a change that only shows further back is not seen here.
+
+  Args:
+    request: says the render seed and the number of variants.
+    read: how many examples each variant of a task had, by task.
   """
-  chosen = sorted(record.tasks, key=lambda made: draws.hash64(request.render_seed, made.task, "checked task"))[:_TASKS]
-  each, more = divmod(_EXAMPLES, len(chosen))
+  seed = request.render_seed
+  chosen = sorted(read, key=lambda task: draws.hash64(seed, task, "checked task"))[:_TASKS]
+  each, more = divmod(_EXAMPLES, max(1, len(chosen)))
   sampled = []
-  for number, made in enumerate(chosen):
-    variant = draws.draw(request.variants, request.render_seed, made.task, "checked variant")
-    within = min(_store(request, made.folder).manifest["read"][variant], _READ // len(chosen))
-    positions = _positions(min(within, max(1, each + (number < more))), within, request.render_seed, made.task)
+  for number, task in enumerate(chosen):
+    variant = draws.draw(request.variants, seed, task, "checked variant")
+    within = min(read[task][variant], _READ // len(chosen))
+    positions = _positions(min(within, max(1, each + (number < more))), within, seed, task)
     if positions:
-      sampled.append(Sample(request, made.task, variant, positions))
+      sampled.append(Sample(request, task, variant, positions))
   return sampled
 
 

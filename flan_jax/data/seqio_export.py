@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from flan_jax import errors
-from flan_jax.data import prepare
+from flan_jax.data import verifying
 from flan_jax.data.seqio_record import Request, read_record
 from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.vocabularies import Vocabulary
+from flan_jax.progress import Progress, silently
 
 REPORT = "flan_jax.seqio_export\t"  # begins what is for the parent; other lines are the module's own printing
 
@@ -34,7 +35,8 @@ def prepare_registered(
   variants: int = 1,
   on_change: Literal["check", "prepare"] = "check",
   processes: int | None = None,
-  progress: prepare.Progress = prepare.silently,
+  verify: bool = False,
+  progress: Progress = silently,
 ) -> list[TaskStore]:
   """The stores of the leaf tasks of a user's SeqIO task or mixture, with the rates that the mixture gives them.
 
@@ -56,6 +58,7 @@ def prepare_registered(
     variants: passes over each dataset, each with other seeds; a store holds them all, one after another.
     on_change: see above.
     processes: that import the module and share the tasks; None for one in 50 tasks, the cores at most.
+    verify: reads every file of the stores that stand first, and makes those again that are damaged.
     progress: shows the tasks done, and each one's size.
 
   Raises:
@@ -66,15 +69,17 @@ def prepare_registered(
     name, module, str(vocabulary.path), vocabulary.extra_ids, dict(lengths), os.path.abspath(os.fspath(store_dir)),
     render_seed, variants,
   )  # fmt: skip
-  record = read_record(request)
-  if record is None or not record.stands(request):
-    _run("prepare", request, processes, progress)
-  elif record.changes():
+  if verify and (record := read_record(request)):
+    verifying.remove_damaged([pathlib.Path(request.store_dir) / made.folder for made in record.tasks], progress)
+  if (record := read_record(request)) and record.changes():
     _run(on_change, request, processes, progress)
+    record = read_record(request)
+  if record is None or len(record.standing(request)) < len(record.tasks):
+    _run("prepare", request, processes, progress)
   return [open_store(pathlib.Path(request.store_dir) / made.folder, made.rate) for made in read_record(request).tasks]
 
 
-def _run(action: str, request: Request, processes: int | None, progress: prepare.Progress) -> None:
+def _run(action: str, request: Request, processes: int | None, progress: Progress) -> None:
   """Runs the subprocess; raises its error, which comes as a report, or the end of what it wrote on stderr."""
   # TensorFlow would take the accelerator's memory and write pages of notes.
   environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}

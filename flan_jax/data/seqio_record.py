@@ -92,9 +92,9 @@ class Record:
     moved = [name for name in self.versions if versions[name] != self.versions[name]]
     return [*changed, *(f"{name} {self.versions[name]} -> {versions[name]}" for name in moved)]
 
-  def stands(self, request: Request) -> bool:
-    """Whether every store has its folder."""
-    return all((pathlib.Path(request.store_dir) / made.folder).exists() for made in self.tasks)
+  def standing(self, request: Request) -> list[Made]:
+    """The tasks whose stores have their folders still."""
+    return [made for made in self.tasks if (pathlib.Path(request.store_dir) / made.folder).exists()]
 
   def write(self, request: Request) -> None:
     content = {**request.shape(), **dataclasses.asdict(self)}

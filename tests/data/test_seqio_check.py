@@ -1,7 +1,6 @@
 """After a change around a user's SeqIO module: what is the same is used, what differs is refused with a diff."""
 
 import dataclasses
-import types
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from user_module import RATES, TEXTS, RunHere, edited, export, requested, write_
 
 from flan_jax import errors
 from flan_jax.data import seqio_export
-from flan_jax.data.seqio_record import Made, Record, Request, digests, read_record
+from flan_jax.data.seqio_record import Record, Request, digests, read_record
 
 seqio_check = pytest.importorskip("flan_jax.data.seqio_check", reason="SeqIO is not there", exc_type=ImportError)
 
@@ -84,6 +83,19 @@ def test_changed_examples_are_prepared_on_demand_beside_the_old(vocabulary, tmp_
   assert not set(folders(made).values()) & set(folders(anew).values())
 
 
+def test_a_deleted_store_does_not_let_a_change_through(vocabulary, tmp_path, here):
+  made = export("mine", vocabulary, tmp_path)
+  made["mine_drawn"].folder.rename(tmp_path / "elsewhere")
+  with edited(texts=OTHERS), pytest.raises(errors.FlanJaxError, match="mine_bare, example 1"):
+    export("mine", vocabulary, tmp_path)
+  with edited(rates={**RATES, "mine_bare": 0.75}):
+    again = export("mine", vocabulary, tmp_path)
+  assert {task: folder for task, folder in folders(again).items() if task != "mine_drawn"} == {
+    task: folder for task, folder in folders(made).items() if task != "mine_drawn"
+  }
+  assert here.actions == ["prepare", "check", "check", "prepare"]
+
+
 def test_fewer_examples_are_refused(vocabulary, tmp_path, here):
   export("mine_eos", vocabulary, tmp_path)
   message = r"example 3:\n@@ -1 \+1 @@\n-\(left out\)\n\+\(there is no such example\)"
@@ -135,15 +147,7 @@ def test_another_request_has_another_record(vocabulary, tmp_path, field):
 @given(sizes=st.lists(st.integers(0, 30_000), min_size=1, max_size=250), variants=st.integers(1, 3))
 def test_samples_are_spread_over_the_tasks_and_near_their_front(sizes, variants):
   request = Request("mine", "my_tasks", "", 100, {}, "", variants=variants)
-  record = Record({}, {}, {}, tuple(Made(f"t{i}", 1.0, str(i)) for i in range(len(sizes))))
-
-  def store(request, folder):
-    return types.SimpleNamespace(manifest={"read": [sizes[int(folder)]] * variants})
-
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(seqio_check, "_store", store)
-    samples = seqio_check.samples(request, record)
-    assert samples == seqio_check.samples(request, record)
+  samples = seqio_check.spread(request, {f"t{i}": [size] * variants for i, size in enumerate(sizes)})
   tasks = min(len(sizes), 200)
   share = max(1, 100 // tasks)
   assert len(samples) <= tasks

@@ -203,13 +203,17 @@ def test_draws_are_those_of_render_seed_and_variant(vocabulary, tmp_path, here):
   ]  # fmt: skip
 
 
-def test_a_deleted_store_is_made_again_where_the_record_has_it(vocabulary, tmp_path, here):
+def test_a_damaged_store_is_made_again_and_no_other(vocabulary, tmp_path, here):
   made = export("mine", vocabulary, tmp_path)
-  kept, gone = made["mine_bare"].folder / "manifest.json", made["mine_drawn"].folder
-  before = kept.stat().st_mtime_ns
-  gone.rename(tmp_path / "elsewhere")
-  assert export("mine", vocabulary, tmp_path)["mine_drawn"].folder == gone
-  assert kept.stat().st_mtime_ns == before
+  before = {task: (store.folder, (store.folder / "manifest.json").stat().st_mtime_ns) for task, store in made.items()}
+  tokens = made["mine_drawn"].folder / "tokens-00000.bin"
+  content = tokens.read_bytes()
+  tokens.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+  again = export("mine", vocabulary, tmp_path, verify=True)
+  assert tokens.read_bytes() == content
+  after = {task: (store.folder, (store.folder / "manifest.json").stat().st_mtime_ns) for task, store in again.items()}
+  assert {task for task in made if after[task] != before[task]} == {"mine_drawn"}
+  assert here.actions == ["prepare", "prepare"]
 
 
 def test_what_is_imported_with_the_dataset_is_watched_too(vocabulary, tmp_path, here):
