@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import itertools
 import pathlib
+import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from flan_jax import draws, errors
 from flan_jax.data import seqio_reading
+from flan_jax.data.prepare import FEATURES
 from flan_jax.data.records import Records
 from flan_jax.data.seqio_reading import Example
 from flan_jax.data.seqio_record import Record, Request
@@ -131,9 +133,18 @@ def _since(request: Request, record: Record) -> str:
 
 
 def _advice(request: Request) -> str:
+  options = {
+    "module": request.module,
+    "vocabulary": request.vocabulary_path,
+    "lengths": ",".join(str(request.lengths[feature]) for feature in FEATURES),
+    "store_dir": request.store_dir,
+    "render_seed": request.render_seed,
+    "variants": request.variants,
+  }
+  words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
   return (
-    f"`flan-jax prepare {request.name} --module {request.module}` prepares the examples as they are now (the old "
-    "stores stay); undo the change to train on those that were prepared"
+    f"To train on the examples as they are now: {shlex.join(['flan-jax', 'prepare', request.name, *words])} (the old "
+    "stores stay). To train on those that were prepared, undo the change"
   )
 
 

@@ -56,6 +56,7 @@ def _prepare(request: Request, processes: int | None) -> None:
 def _check(request: Request, processes: int | None) -> None:
   """Compares some examples with those in the stores; the record then stands for what is loaded now."""
   before = read_record(request)
+  now = _loaded(request, before)
   leaves = seqio_reading.tasks(request.module, request.name)
   seqio_check.require_same_tasks(request, before, list(leaves))
   samples = seqio_check.samples(request, before)
@@ -69,7 +70,8 @@ def _check(request: Request, processes: int | None) -> None:
   for made in changed:
     _report(said=f"{request.name}: the rate of {made.task} is now {leaves[made.task].rate:g}, it was {made.rate:g}")
   made = tuple(dataclasses.replace(made, rate=leaves[made.task].rate) for made in before.tasks)
-  dataclasses.replace(_loaded(request, before), tasks=made).write(request)
+  sources = {**digests(_source_files(request.module)), **now.sources}  # with those that were imported late
+  dataclasses.replace(now, sources=sources, tasks=made).write(request)
 
 
 _ACTIONS = {"prepare": _prepare, "check": _check}

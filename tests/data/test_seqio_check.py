@@ -66,8 +66,9 @@ def test_changed_examples_are_refused_with_a_diff_and_nothing_is_written(folder,
     "2 of 5 sampled examples differ, prepared (-) and now (+):\n"
     "mine_eos, example 1:\n@@ -1,2 +1,2 @@\n inputs: green blue red\n-targets: pear\n+targets: plum\n"
     "mine_eos, example 3:\n@@ -1 +1,2 @@\n-(left out)\n+inputs: red red\n+targets: apple\n"
-    "`flan-jax prepare mine_eos --module my_tasks` prepares the examples as they are now (the old stores stay); "
-    "undo the change to train on those that were prepared"
+    "To train on the examples as they are now: flan-jax prepare mine_eos --module my_tasks "
+    f"--vocabulary {vocabulary.path} --lengths 16,12 --store_dir {tmp_path} --render_seed 0 --variants 1 "
+    "(the old stores stay). To train on those that were prepared, undo the change"
   )
   assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
