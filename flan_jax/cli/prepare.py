@@ -65,7 +65,7 @@ def command(mixture, lengths, vocabulary, suggest_lengths, verify, as_json, **op
     return lengths_view.command(preparation, suggest_lengths, as_json)
   from flan_jax import progress
 
-  _show(preparation.stores(verify=verify, progress=progress.shown), as_json)
+  _show(preparation.stores(on_change="prepare", verify=verify, progress=progress.shown), as_json)
 
 
 _SUMMED = ("rate", "examples", "tokens", "MB", "left out")

@@ -29,7 +29,7 @@ class Preparation:
     module: a Python module that registers the mixture with SeqIO.
     render_seed: of wordings, formats and exemplars.
     variants: how often each example is rendered.
-    processes: workers, None for one a core.
+    processes: workers; None for one a core, or with a module for one in 50 tasks.
   """
 
   mixture: str
@@ -43,10 +43,17 @@ class Preparation:
   variants: int = 1
   processes: int | None = None
 
-  def stores(self, *, verify: bool = False, progress: Progress = silently) -> list[TaskStore]:
+  def stores(
+    self,
+    *,
+    on_change: Literal["check", "prepare"] = "check",
+    verify: bool = False,
+    progress: Progress = silently,
+  ) -> list[TaskStore]:
     """Each task's store, made where it does not stand.
 
     Args:
+      on_change: what to do where `module` is not as it was; see `prepare_registered`.
       verify: reads the stores that stand first, and makes those again that are damaged.
 
     Raises:
@@ -57,19 +64,15 @@ class Preparation:
       "vocabulary": self.vocabulary,
       "lengths": self.lengths,
       "store_dir": store_folder(self.store_dir),
+      "render_seed": self.render_seed,
+      "variants": self.variants,
+      "processes": self.processes,
+      "verify": verify,
       "progress": progress,
     }
     if self.module:
-      return prepare_registered(self.mixture, self.module, **common)
-    return prepare(
-      self.present(),
-      data_dir=self.data_dir,
-      render_seed=self.render_seed,
-      variants=self.variants,
-      processes=self.processes,
-      verify=verify,
-      **common,
-    )
+      return prepare_registered(self.mixture, self.module, on_change=on_change, **common)
+    return prepare(self.present(), data_dir=self.data_dir, **common)
 
   def present(self) -> mixtures.MixtureSpec:
     """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip')."""
