@@ -11,7 +11,7 @@ import json
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ def prepare(
   variants: int = 1,
   processes: int | None = None,
   verify: bool = False,
+  make: "Make | None" = None,
   progress: Progress = silently,
 ) -> list[TaskStore]:
   """The stores of a mixture's tasks, in its order; those that do not stand yet are made.
@@ -54,6 +55,7 @@ def prepare(
     variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
     processes: workers, None for one a core; 1 works in this process.
     verify: reads every file of the stores that stand first, and makes those again that are damaged.
+    make: what makes the missing stores instead of such workers; see `beam`.
     progress: shows how many renderings of the sources' records were done.
 
   Raises:
@@ -70,14 +72,14 @@ def prepare(
     render_seed=render_seed,
     variants=variants,
   )
-  jobs = [_job(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
+  jobs = [job_of(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
   if verify:
     verifying.remove_damaged([job.final for job in jobs], progress)
   missing = [job for job in jobs if not job.final.exists()]
   if missing:
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
     with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
-      _make(missing, processes or os.cpu_count() or 1, advance)
+      (make or functools.partial(_make_here, processes=processes or os.cpu_count() or 1))(missing, advance)
   return [_opened(job) for job in jobs]
 
 
@@ -110,7 +112,7 @@ def key_digest(key: Mapping[str, Any]) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Job:
+class Job:
   """A task to prepare: what shapes it, and the folder that its store belongs in."""
 
   spec: specs.TaskSpec
@@ -126,11 +128,22 @@ class _Job:
   @property
   def shards(self) -> list[tuple[int, int]]:
     """(variant, range of the source) of each record file, in their order."""
-    ranges = max(1, -(-self.source_records // _SHARD_EXAMPLES))
-    return [(variant, part) for variant in range(self.recipe.variants) for part in range(ranges)]
+    return shards_of(self.source_records, self.recipe.variants)
+
+  def tickets(self, folder: pathlib.Path) -> list["Ticket"]:
+    """One a shard, whose record file is to be written into `folder`."""
+    return [
+      Ticket(self.spec.name, number, variant, part, folder, self.recipe)
+      for number, (variant, part) in enumerate(self.shards)
+    ]
 
 
-def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> _Job:
+# (the tasks whose stores do not stand, what to call with the source's records that are done) -> makes their stores.
+Make = Callable[[list[Job], Advance], None]
+
+
+def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> Job:
+  """The job of a task; reads all of its source once, for the fingerprint."""
   spec = specs.get_task(task)
   source = sources.open_source(spec, recipe.data_dir)
   key = {
@@ -144,16 +157,16 @@ def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_d
     "render_seed": recipe.render_seed,
     "variants": recipe.variants,
   }
-  return _Job(spec, recipe, key, store_dir / task / key_digest(key))
+  return Job(spec, recipe, key, store_dir / task / key_digest(key))
 
 
-def _opened(job: _Job) -> TaskStore:
+def _opened(job: Job) -> TaskStore:
   store = open_store(job.final)
   return dataclasses.replace(store, rate=float(min(store.variants[0], job.spec.cap)))
 
 
 @dataclasses.dataclass(frozen=True)
-class _Ticket:
+class Ticket:
   """One record file of one task: its number, and whose renderings it gets."""
 
   task: str
@@ -165,7 +178,7 @@ class _Ticket:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Result:
+class Result:
   """A shard's index, how its source's examples fared, and with the first shard the source's malformed records."""
 
   shard: store_writing.Shard
@@ -177,41 +190,41 @@ class _Result:
 class _UnderWay:
   """A task some of whose shards are made."""
 
-  job: _Job
+  job: Job
   folder: pathlib.Path
-  results: dict[int, _Result] = dataclasses.field(default_factory=dict)
+  results: dict[int, Result] = dataclasses.field(default_factory=dict)
 
 
-def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
+def _make_here(jobs: list[Job], advance: Advance, processes: int) -> None:
+  """Makes stores with worker processes of this machine."""
   under_way: dict[str, _UnderWay] = {}
   tokens, token_bytes = 0, np.dtype(store_writing.token_dtype(jobs[0].recipe.vocabulary().size)).itemsize
   processes = min(processes, sum(len(job.shards) for job in jobs))
   with (
     contextlib.ExitStack() as folders,
-    contextlib.closing(workers.results(_make_shard, _tickets(jobs, under_way, folders), processes)) as results,
+    contextlib.closing(workers.results(make_shard, _tickets(jobs, under_way, folders), processes)) as results,
   ):
     for ticket, result in results:
       task = under_way[ticket.task]
       task.results[ticket.number] = result
       tokens += int(result.shard.index[:, :-1].sum())
       note = f"{ticket.task}, {tokens:,} tokens, {tokens * token_bytes / 1e6:,.1f} MB"
-      advance(len(_source_range(ticket.part, task.job.source_records)), note)
+      advance(len(source_range(ticket.part, task.job.source_records)), note)
       if len(task.results) == len(task.job.shards):
-        _finish(under_way.pop(ticket.task))
+        del under_way[ticket.task]
+        finish(task.job, task.folder, [task.results[number] for number in range(len(task.results))])
 
 
-def _tickets(jobs: list[_Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[_Ticket]:
+def _tickets(jobs: list[Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[Ticket]:
   """The shards of every task; a task's temporary folder is made when its turn comes and gone in the end."""
   for job in jobs:
     folder = folders.enter_context(store_writing.building(job.final))
     under_way[job.spec.name] = _UnderWay(job, folder)
-    for number, (variant, part) in enumerate(job.shards):
-      yield _Ticket(job.spec.name, number, variant, part, folder, job.recipe)
+    yield from job.tickets(folder)
 
 
-def _finish(task: _UnderWay) -> None:
-  job = task.job
-  results = [task.results[number] for number in range(len(job.shards))]
+def finish(job: Job, folder: pathlib.Path, results: Sequence[Result]) -> None:
+  """Commits the store of a task all of whose record files lie in `folder`; `results` in the order of its shards."""
   problems = results[0].problems
   facts = {
     "task": job.spec.name,
@@ -222,7 +235,7 @@ def _finish(task: _UnderWay) -> None:
     "malformed": [str(problem) for problem in problems[:20]],
     "key": job.key,
   }
-  store_writing.commit(task.folder, job.final, [result.shard for result in results], facts)
+  store_writing.commit(folder, job.final, [result.shard for result in results], facts)
 
 
 def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
@@ -232,10 +245,10 @@ def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
   return total
 
 
-def _make_shard(ticket: _Ticket) -> _Result:
+def make_shard(ticket: Ticket) -> Result:
   """What a worker does: the training examples of one range of the source, written to one record file."""
   renderer, vocabulary = _renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
-  span = _source_range(ticket.part, len(renderer.source))
+  span = source_range(ticket.part, len(renderer.source))
   train = renderer.splits.train
   chosen = train[(train >= span.start) & (train < span.stop)].tolist()
   counts = Counter({"kept": 0, "held out": len(span) - len(chosen)})
@@ -245,7 +258,7 @@ def _make_shard(ticket: _Ticket) -> _Result:
       examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
       for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples, ticket.variant):
         counts.update(_add(writer, one))
-  return _Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
+  return Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
 
 
 def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> list[str]:
@@ -260,7 +273,14 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
 
 
-def _source_range(part: int, source_records: int) -> range:
+def shards_of(source_records: int, variants: int) -> list[tuple[int, int]]:
+  """(variant, range of the source) of each file of a task, in their order."""
+  ranges = max(1, -(-source_records // _SHARD_EXAMPLES))
+  return [(variant, part) for variant in range(variants) for part in range(ranges)]
+
+
+def source_range(part: int, source_records: int) -> range:
+  """The records of a range."""
   return range(part * _SHARD_EXAMPLES, min((part + 1) * _SHARD_EXAMPLES, source_records))
 
 

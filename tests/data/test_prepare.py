@@ -114,7 +114,7 @@ def test_two_processes_make_what_one_makes(prepared, toy, tmp_path, monkeypatch)
 
 def test_what_stands_is_not_made_again(prepared, monkeypatch):
   first = prepared()
-  monkeypatch.setattr("flan_jax.data.prepare._make", None)
+  monkeypatch.setattr("flan_jax.data.prepare._make_here", None)
   assert [store.folder for store in prepared()] == [store.folder for store in first]
 
 
