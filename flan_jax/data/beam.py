@@ -43,8 +43,8 @@ def maker(runner: str, options: Sequence[str] = ()) -> prepare.Make:
     from apache_beam.options import pipeline_options
   except ImportError as error:
     raise errors.FlanJaxError(
-      f"--runner {runner} needs Apache Beam ({error}), which has an environment of its own, since its pins and "
-      "TensorFlow's do not go together: pip install --no-deps flan_jax; pip install -r constraints-beam.txt"
+      f"--runner {runner} needs Apache Beam ({error}), whose pins and TensorFlow's do not go together: "
+      "'source scripts/beam_environment.sh' makes an environment of its own (constraints-beam.txt)"
     ) from None
   try:
     made = pipeline_options.PipelineOptions([f"--runner={runner}", *options])
