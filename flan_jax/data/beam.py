@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from flan_jax import errors
-from flan_jax.data import prepare, store_writing
+from flan_jax.data import prepare, shards, store_writing
+from flan_jax.progress import Advance
 
 if TYPE_CHECKING:
   import apache_beam
@@ -74,8 +75,8 @@ class _Made:
 
 
 def _make(
-  jobs: list[prepare.Job],
-  advance: prepare.Advance,
+  jobs: list[shards.Job],
+  advance: Advance,
   options: "apache_beam.options.pipeline_options.PipelineOptions",
   runner: str,
 ) -> None:
@@ -90,7 +91,7 @@ def _make(
     raise errors.FlanJaxError(f"{runner} ended without the stores of {len(absent)} tasks: {', '.join(absent[:5])} ...")
 
 
-def _task(job: prepare.Job, folder: pathlib.Path) -> _Task:
+def _task(job: shards.Job, folder: pathlib.Path) -> _Task:
   """With absolute paths: a worker has another working folder."""
   recipe = dataclasses.replace(
     job.recipe,
@@ -114,13 +115,13 @@ def _build(pipeline: "apache_beam.Pipeline", tasks: Sequence[_Task]) -> None:
   _ = made | "by task" >> beam.GroupByKey() | "stores" >> beam.MapTuple(_store)
 
 
-def _tickets(task: _Task) -> Iterator[tuple[_Task, prepare.Ticket]]:
+def _tickets(task: _Task) -> Iterator[tuple[_Task, shards.Ticket]]:
   if not task.final.exists():
     for ticket in _job(task).tickets(task.folder):
       yield task, ticket
 
 
-def _record_file(work: tuple[_Task, prepare.Ticket]) -> Iterator[tuple[str, _Made]]:
+def _record_file(work: tuple[_Task, shards.Ticket]) -> Iterator[tuple[str, _Made]]:
   """Makes a shard in a folder of its own and puts the whole file among its task's."""
   task, ticket = work
   if task.final.exists():
@@ -148,7 +149,7 @@ def _store(name: str, made: Iterable[_Made]) -> None:
   prepare.finish(job, task.folder, [one.result for one in made])
 
 
-def _job(task: _Task) -> prepare.Job:
+def _job(task: _Task) -> shards.Job:
   """As the launching machine has it, or an error: its key tells whether this machine has the same data and code."""
   job = prepare.job_of(task.name, task.recipe, task.recipe.vocabulary(), task.final.parents[1])
   if job.final != task.final:
@@ -160,7 +161,7 @@ def _job(task: _Task) -> prepare.Job:
 
 
 @contextlib.contextmanager
-def _telling(jobs: Sequence[prepare.Job], tasks: Sequence[_Task], advance: prepare.Advance) -> Iterator[None]:
+def _telling(jobs: Sequence[shards.Job], tasks: Sequence[_Task], advance: Advance) -> Iterator[None]:
   """Advances as record files and stores come to stand, whatever the runner itself reports."""
   told, ended = [0] * len(jobs), threading.Event()
 

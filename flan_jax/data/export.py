@@ -16,13 +16,13 @@ import os
 import pathlib
 import platform
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from flan_jax import atomic, errors
-from flan_jax.data import export_files, prepare, rendering, sources, specs, store_writing, tokenising, workers
+from flan_jax.data import export_files, prepare, rendering, shards, sources, specs, store_writing, tokenising
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.progress import Advance, Progress, silently
@@ -122,42 +122,30 @@ class Recipe:
     return json.loads(json.dumps(settings))  # as it will be read again: lists, no tuples
 
 
-@dataclasses.dataclass(frozen=True)
-class _Job:
-  spec: specs.TaskSpec
-  recipe: Recipe
-  key: str
-  final: pathlib.Path
-
-  @functools.cached_property
-  def source_records(self) -> int:
-    return sources.open_source(self.spec, self.recipe.data_dir).records
-
-  @property
-  def shards(self) -> list[tuple[int, int]]:
-    return prepare.shards_of(self.source_records, self.recipe.variants)
-
-
-def _job(task: str, recipe: Recipe, vocabulary: Vocabulary | None, folder: pathlib.Path) -> _Job:
+def _job(task: str, recipe: Recipe, vocabulary: Vocabulary | None, folder: pathlib.Path) -> shards.Job:
   spec = specs.get_task(task)
   key = {
     "export": EXPORT_VERSION,
     "rendering": rendering.shaping_content(spec),
     "source": sources.open_source(spec, recipe.data_dir).fingerprint(),
-    "told": [spec.cluster, spec.licence, spec.citation, spec.cap],
+    "told": [spec.cluster, spec.licence, spec.citation, spec.origin, spec.cap],
     "settings": recipe.settings(vocabulary),
   }
-  return _Job(spec, recipe, prepare.key_digest(key), folder / task)
+  return shards.Job(spec, recipe, key, folder / task)
 
 
-def _check_folder(folder: pathlib.Path, jobs: Sequence[_Job]) -> None:
+def _check_folder(folder: pathlib.Path, jobs: Sequence[shards.Job]) -> None:
   """An export would be read together with whatever else lies there."""
   ours = {MIXTURE, *(job.final.name for job in jobs)}
   strangers = sorted(path.name for path in folder.glob("[!.]*") if path.name not in ours) if folder.exists() else []
-  others = [job.final.name for job in jobs if job.final.exists() and _facts(job.final).get("key") != job.key]
+  others = [job.final.name for job in jobs if job.final.exists() and _facts(job.final).get("key") != _digest(job)]
   if strangers or others:
     found = strangers[0] if strangers else f"{others[0]}, exported from other data or with other settings"
     raise errors.UsageError(f"--out {folder}: it has {found} in it. Give a new folder, or delete what is there")
+
+
+def _digest(job: shards.Job) -> str:
+  return prepare.key_digest(job.key)
 
 
 def _facts(folder: pathlib.Path) -> dict[str, Any]:
@@ -165,18 +153,6 @@ def _facts(folder: pathlib.Path) -> dict[str, Any]:
     return json.loads((folder / TASK).read_bytes())
   except (OSError, ValueError):
     return {}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Ticket:
-  """One file of one task."""
-
-  task: str
-  number: int
-  variant: int
-  part: int
-  path: pathlib.Path
-  recipe: Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,52 +165,28 @@ class _Result:
   problems: tuple[sources.Problem, ...]
 
 
-@dataclasses.dataclass
-class _UnderWay:
-  job: _Job
-  folder: pathlib.Path
-  results: dict[int, _Result] = dataclasses.field(default_factory=dict)
-
-
-def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
-  under_way: dict[str, _UnderWay] = {}
-  processes = min(processes, sum(len(job.shards) for job in jobs))
-  with (
-    contextlib.ExitStack() as folders,
-    contextlib.closing(workers.results(_make_part, _tickets(jobs, under_way, folders), processes)) as results,
-  ):
-    for ticket, result in results:
-      task = under_way[ticket.task]
-      task.results[ticket.number] = result
-      advance(len(prepare.source_range(ticket.part, task.job.source_records)), ticket.task)
-      if len(task.results) == len(task.job.shards):
-        _finish(under_way.pop(ticket.task))
-
-
-def _tickets(jobs: list[_Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[_Ticket]:
-  for job in jobs:
-    folder = folders.enter_context(store_writing.building(job.final))
-    under_way[job.spec.name] = _UnderWay(job, folder)
-    for number, (variant, part) in enumerate(job.shards):
-      yield _Ticket(job.spec.name, number, variant, part, _part_path(folder, number), job.recipe)
+def _make(jobs: list[shards.Job], processes: int, advance: Advance) -> None:
+  with contextlib.closing(shards.make(jobs, _make_part, _finish, processes)) as made:
+    for task, records, _ in made:
+      advance(records, task)
 
 
 def _part_path(folder: pathlib.Path, number: int) -> pathlib.Path:
   return folder / f"part-{number:05}"
 
 
-def _make_part(ticket: _Ticket) -> _Result:
+def _make_part(ticket: shards.Ticket) -> _Result:
   """What a worker does: the rows of one range of the source, without their rate, in one file."""
   renderer = _renderer(ticket.task, ticket.recipe)
-  span = prepare.source_range(ticket.part, len(renderer.source))
+  span = shards.part_of(len(renderer.source), ticket.part)
   train = set(_within(renderer.splits.train, span))
   chosen = _chosen(renderer, ticket.recipe.split, span)
   left = "held out" if ticket.recipe.split == "train" else "training examples"
   counts = Counter({left: len(span) - len(chosen)} if ticket.recipe.split != "all" else {})
   rows = trained = 0
   with (
-    store_writing.naming_disk_errors(ticket.path.parent.parent),
-    export_files.kind(ticket.recipe.to).writer(ticket.path) as writer,
+    store_writing.naming_disk_errors(ticket.folder.parent),
+    export_files.kind(ticket.recipe.to).writer(_part_path(ticket.folder, ticket.number)) as writer,
   ):
     for start in range(0, len(chosen), _BATCH_EXAMPLES):
       batch = chosen[start : start + _BATCH_EXAMPLES]
@@ -296,10 +248,8 @@ def _renderer(task: str, recipe: Recipe) -> rendering.Renderer:
   return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, recipe.formats, recipe.shots)
 
 
-def _finish(task: _UnderWay) -> None:
+def _finish(job: shards.Job, folder: pathlib.Path, results: Sequence[_Result]) -> None:
   """Gives the rows their rate, now that all are counted, and puts the task's folder in its place."""
-  job, folder = task.job, task.folder
-  results = [task.results[number] for number in range(len(job.shards))]
   trained = sum(result.trained for result, (variant, _) in zip(results, job.shards, strict=True) if variant == 0)
   rate = None if job.recipe.split == "held_out" else min(trained, job.spec.cap)
   files = []
@@ -310,12 +260,12 @@ def _finish(task: _UnderWay) -> None:
       _part_path(folder, number).unlink()
       store_writing.flush(path)
       files.append({"file": path.name, "rows": result.rows, "bytes": path.stat().st_size})
-    (folder / TASK).write_bytes(_json({**_told(job, results), "rate": rate, "files": files, "key": job.key}))
+    (folder / TASK).write_bytes(_json({**_told(job, results), "rate": rate, "files": files, "key": _digest(job)}))
     store_writing.flush(folder / TASK)
     store_writing.settle(folder, job.final)
 
 
-def _told(job: _Job, results: Sequence[_Result]) -> dict[str, Any]:
+def _told(job: shards.Job, results: Sequence[_Result]) -> dict[str, Any]:
   counts = sum((result.counts for result in results), Counter())
   problems = results[0].problems
   return {
@@ -332,7 +282,7 @@ def _told(job: _Job, results: Sequence[_Result]) -> dict[str, Any]:
 
 
 def _content(
-  mixture: MixtureSpec, recipe: Recipe, vocabulary: Vocabulary | None, jobs: Sequence[_Job]
+  mixture: MixtureSpec, recipe: Recipe, vocabulary: Vocabulary | None, jobs: Sequence[shards.Job]
 ) -> dict[str, Any]:
   """Of mixture.json; no time of day in it, so that the same export is the same bytes."""
   tasks = [_facts(job.final) for job in jobs]

@@ -1,7 +1,4 @@
-"""Each task of a mixture once through rendering and tokenisation, into its store; a store that stands is left as it is.
-
-The unit of work is a shard of a task (8,192 of its source's examples), so that one large task keeps all processes busy.
-"""
+"""Each task of a mixture once through rendering and tokenisation, into its store; what stands is left as it is."""
 
 import contextlib
 import dataclasses
@@ -11,19 +8,19 @@ import json
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from flan_jax.data import rendering, sources, specs, store_writing, tokenising, verifying, vocabularies, workers
+from flan_jax.data import rendering, shards, sources, specs, store_writing, tokenising, verifying, vocabularies
 from flan_jax.data.mixtures import MixtureSpec
+from flan_jax.data.shards import Job, Ticket
 from flan_jax.data.store import Origin, TaskStore, open_store
 from flan_jax.progress import Advance, Progress, silently
 
 STORE_VERSION = 2  # part of every key: raise it when the files' layout or the length rule changes
 FEATURES = ("inputs", "targets")
-_SHARD_EXAMPLES = 8192
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
 
 
@@ -111,33 +108,6 @@ def key_digest(key: Mapping[str, Any]) -> str:
   return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-  """A task to prepare: what shapes it, and the folder that its store belongs in."""
-
-  spec: specs.TaskSpec
-  recipe: Recipe
-  key: Mapping[str, Any]
-  final: pathlib.Path
-
-  @functools.cached_property
-  def source_records(self) -> int:
-    """Of all kinds; workers look them through and find the good ones."""
-    return sources.open_source(self.spec, self.recipe.data_dir).records
-
-  @property
-  def shards(self) -> list[tuple[int, int]]:
-    """(variant, range of the source) of each record file, in their order."""
-    return shards_of(self.source_records, self.recipe.variants)
-
-  def tickets(self, folder: pathlib.Path) -> list["Ticket"]:
-    """One a shard, whose record file is to be written into `folder`."""
-    return [
-      Ticket(self.spec.name, number, variant, part, folder, self.recipe)
-      for number, (variant, part) in enumerate(self.shards)
-    ]
-
-
 # (the tasks whose stores do not stand, what to call with the source's records that are done) -> makes their stores.
 Make = Callable[[list[Job], Advance], None]
 
@@ -166,18 +136,6 @@ def _opened(job: Job) -> TaskStore:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ticket:
-  """One record file of one task: its number, and whose renderings it gets."""
-
-  task: str
-  number: int
-  variant: int
-  part: int
-  folder: pathlib.Path
-  recipe: Recipe
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
   """A shard's index, how its source's examples fared, and with the first shard the source's malformed records."""
 
@@ -186,41 +144,13 @@ class Result:
   problems: tuple[sources.Problem, ...]
 
 
-@dataclasses.dataclass
-class _UnderWay:
-  """A task some of whose shards are made."""
-
-  job: Job
-  folder: pathlib.Path
-  results: dict[int, Result] = dataclasses.field(default_factory=dict)
-
-
 def _make_here(jobs: list[Job], advance: Advance, processes: int) -> None:
   """Makes stores with worker processes of this machine."""
-  under_way: dict[str, _UnderWay] = {}
   tokens, token_bytes = 0, np.dtype(store_writing.token_dtype(jobs[0].recipe.vocabulary().size)).itemsize
-  processes = min(processes, sum(len(job.shards) for job in jobs))
-  with (
-    contextlib.ExitStack() as folders,
-    contextlib.closing(workers.results(make_shard, _tickets(jobs, under_way, folders), processes)) as results,
-  ):
-    for ticket, result in results:
-      task = under_way[ticket.task]
-      task.results[ticket.number] = result
+  with contextlib.closing(shards.make(jobs, make_shard, finish, processes)) as made:
+    for task, records, result in made:
       tokens += int(result.shard.index[:, :-1].sum())
-      note = f"{ticket.task}, {tokens:,} tokens, {tokens * token_bytes / 1e6:,.1f} MB"
-      advance(len(source_range(ticket.part, task.job.source_records)), note)
-      if len(task.results) == len(task.job.shards):
-        del under_way[ticket.task]
-        finish(task.job, task.folder, [task.results[number] for number in range(len(task.results))])
-
-
-def _tickets(jobs: list[Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[Ticket]:
-  """The shards of every task; a task's temporary folder is made when its turn comes and gone in the end."""
-  for job in jobs:
-    folder = folders.enter_context(store_writing.building(job.final))
-    under_way[job.spec.name] = _UnderWay(job, folder)
-    yield from job.tickets(folder)
+      advance(records, f"{task}, {tokens:,} tokens, {tokens * token_bytes / 1e6:,.1f} MB")
 
 
 def finish(job: Job, folder: pathlib.Path, results: Sequence[Result]) -> None:
@@ -248,7 +178,7 @@ def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
 def make_shard(ticket: Ticket) -> Result:
   """What a worker does: the training examples of one range of the source, written to one record file."""
   renderer, vocabulary = _renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
-  span = source_range(ticket.part, len(renderer.source))
+  span = shards.part_of(len(renderer.source), ticket.part)
   train = renderer.splits.train
   chosen = train[(train >= span.start) & (train < span.stop)].tolist()
   counts = Counter({"kept": 0, "held out": len(span) - len(chosen)})
@@ -271,17 +201,6 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   origin = Origin(made.example_id, made.wording, made.format, made.shots, made.variant)
   writer.add({"inputs": one.inputs, "targets": one.targets}, origin)
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
-
-
-def shards_of(source_records: int, variants: int) -> list[tuple[int, int]]:
-  """(variant, range of the source) of each file of a task, in their order."""
-  ranges = max(1, -(-source_records // _SHARD_EXAMPLES))
-  return [(variant, part) for variant in range(variants) for part in range(ranges)]
-
-
-def source_range(part: int, source_records: int) -> range:
-  """The records of a range."""
-  return range(part * _SHARD_EXAMPLES, min((part + 1) * _SHARD_EXAMPLES, source_records))
 
 
 @functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another

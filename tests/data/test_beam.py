@@ -25,7 +25,7 @@ LENGTHS = {"inputs": 16, "targets": 16}
 @pytest.fixture
 def prepared(toy, tmp_path, monkeypatch):
   """A function that prepares the toy mixture in shards of 17 records into the folder of that name."""
-  monkeypatch.setattr("flan_jax.data.prepare._SHARD_EXAMPLES", 17)
+  monkeypatch.setattr("flan_jax.data.shards.SHARD_RECORDS", 17)
 
   def run(folder, **changes):
     usual = {"vocabulary": load_vocabulary("demo"), "lengths": LENGTHS, "processes": 1, "variants": 2}
