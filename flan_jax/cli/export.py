@@ -34,7 +34,7 @@ from flan_jax.errors import UsageError
   "--variants", type=click.IntRange(min=1), default=1, show_default=True, help="Renderings of each example."
 )
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes (default: one a core).")
-@click.option("--json", "as_json", is_flag=True, help="Print mixture.json.")
+@click.option("--json", "as_json", is_flag=True, help="Print _mixture.json.")
 def command(mixture, data_dir, missing, module, lengths, vocabulary, as_json, **options):
   """Write the texts of MIXTURE (or one task), an example a row, with task, template, format, licence, rate and cap.
 
@@ -42,7 +42,7 @@ def command(mixture, data_dir, missing, module, lengths, vocabulary, as_json, **
   flan-jax export demo --to parquet --out DIR
   flan-jax export cot --to jsonl --out DIR --data_dir D --missing skip --lengths 512,128 --vocabulary t5
 
-  A folder a task, and DIR/mixture.json with the mixture's rates, caps, licences and citations. With --lengths the rows
+  A folder a task, and DIR/_mixture.json with the mixture's rates, caps, licences and citations. With --lengths the rows
   are those that 'flan-jax prepare' with the same settings stores as tokens, in the same order. A killed export goes on
   with the tasks that are missing.
   """
@@ -69,4 +69,4 @@ def _summary(content: dict[str, Any], out: Path) -> str:
   counts = sum((Counter(task["counts"]) for task in tasks), Counter())
   lines = [f"{content['rows']:,} examples of {len(tasks):,} tasks, {content['bytes'] / 1e6:,.1f} MB in {out}"]
   lines += [f"  not in it: {number:,} {reason}" for reason, number in counts.items() if number]
-  return "\n".join([*lines, f"What it is made of: {out / 'mixture.json'}"])
+  return "\n".join([*lines, f"What it is made of: {out / '_mixture.json'}"])

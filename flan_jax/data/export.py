@@ -1,8 +1,8 @@
 """A mixture's rendered text in files that anything reads: an example a row, with what made it and what its task is.
 
-    OUT/mixture.json                        settings, and the rate, cap, licence, citation and counts of each task
+    OUT/_mixture.json                       settings, and the rate, cap, licence, citation and counts of each task
     OUT/TASK/TASK-00000-of-00002.parquet    the rows of TASK in the order of its store: variant 0 first
-    OUT/TASK/_task.json                     what mixture.json says of it, and the key that tells settings apart
+    OUT/TASK/_task.json                     what _mixture.json says of it, and the key that tells settings apart
 
 A task's folder appears whole or not at all, as a store does; one that stands with the same key is left as it is.
 """
@@ -28,7 +28,7 @@ from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.progress import Advance, Progress, silently
 
 EXPORT_VERSION = 1  # part of every key: raise it when columns or files change
-MIXTURE, TASK = "mixture.json", "_task.json"
+MIXTURE, TASK = "_mixture.json", "_task.json"  # readers of a folder (pyarrow, Spark) pass over what begins with "_"
 SPLITS = ("train", "held_out", "all")
 _BATCH_EXAMPLES = 512
 
@@ -63,7 +63,7 @@ def export(
     progress: shows how many renderings of the sources' records were done.
 
   Returns:
-    The content of mixture.json. A task's rate is min(its training examples of variant 0 that were kept, its cap), as
+    The content of _mixture.json. A task's rate is min(its training examples of variant 0 that were kept, its cap), as
     `prepare` gives it; None for split 'held_out', which nothing trains on.
 
   Raises:
@@ -284,7 +284,7 @@ def _told(job: shards.Job, results: Sequence[_Result]) -> dict[str, Any]:
 def _content(
   mixture: MixtureSpec, recipe: Recipe, vocabulary: Vocabulary | None, jobs: Sequence[shards.Job]
 ) -> dict[str, Any]:
-  """Of mixture.json; no time of day in it, so that the same export is the same bytes."""
+  """Of _mixture.json; no time of day in it, so that the same export is the same bytes."""
   tasks = [_facts(job.final) for job in jobs]
   libraries = ("flan_jax", "numpy", "sentencepiece", *(("pyarrow",) if recipe.to == "parquet" else ()))
   return {

@@ -14,10 +14,10 @@ def test_a_task_is_exported_and_told(tmp_path, capsys):
   said = capsys.readouterr().out
   lines = (out / "demo.step_reverse" / "demo.step_reverse-00000-of-00001.jsonl").read_bytes().splitlines()
   assert f"{len(lines):,} examples of 1 tasks" in said
-  assert str(out / "mixture.json") in said
-  assert json.loads((out / "mixture.json").read_bytes())["rows"] == len(lines)
+  assert str(out / "_mixture.json") in said
+  assert json.loads((out / "_mixture.json").read_bytes())["rows"] == len(lines)
   assert run([*arguments, "--json"]) == 0
-  assert json.loads(capsys.readouterr().out) == json.loads((out / "mixture.json").read_bytes())
+  assert json.loads(capsys.readouterr().out) == json.loads((out / "_mixture.json").read_bytes())
 
 
 @pytest.mark.parametrize(
