@@ -37,6 +37,7 @@ setuptools.setup(
     "xxhash",
   ],
   extras_require={
+    "beam": ["apache-beam"],  # an environment of its own: scripts/beam_environment.sh
     "cuda": ["jax[cuda12]"],
     "tpu": ["jax[tpu]"],
     "test": ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff"],

@@ -22,6 +22,7 @@ COMMANDS = {
   "train": ("flan_jax.cli.train", "Finetune a model on a task or a mixture."),
   "eval": ("flan_jax.cli.eval", "Measure a checkpoint on examples that nobody trained on."),
   "infer": ("flan_jax.cli.infer", "Answer prompts."),
+  "export": ("flan_jax.cli.export", "Write the texts of a mixture for use elsewhere: Parquet or JSONL."),
   "inspect": ("flan_jax.cli.inspect", "Look at collections, tasks and examples, from raw fields to batch rows."),
 }
 _GIN = "--gin."

@@ -1,6 +1,7 @@
 """`flan-jax prepare`: a mixture's tokens on disk, before anybody trains on them."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,18 +35,21 @@ if TYPE_CHECKING:
   help="Renderings of each example; training reads one an epoch, in turn.",
 )
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes (default: one a core).")
+@click.option("--runner", metavar="NAME", help="Apache Beam's DirectRunner, DataflowRunner, SparkRunner, FlinkRunner.")
+@click.option("--beam_options", default="", metavar="'--F=V --F=V'", help="Beam's own flags, for --runner.")
 @click.option("--verify", is_flag=True, help="Read every file of what stands, and make again what is damaged.")
 @click.option(
   "--suggest_lengths", metavar="MODEL", help="Prepare nothing: propose --lengths for a model, such as t5_1_1_base."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(mixture, lengths, vocabulary, suggest_lengths, verify, as_json, **options):
+def command(mixture, lengths, vocabulary, suggest_lengths, beam_options, verify, as_json, **options):
   """Run each task of MIXTURE (or one task) through rendering and tokenisation, once, into its store.
 
   \b
   flan-jax prepare demo --lengths 128,32
   flan-jax prepare cot --data_dir D --missing skip --variants 4
   flan-jax prepare my_mixture --module my_tasks --vocabulary V
+  flan-jax prepare cot --data_dir D --runner DirectRunner --beam_options '--direct_num_workers=8'
   flan-jax prepare cot --data_dir D --suggest_lengths t5_1_1_base
 
   What stands is left as it is; a killed preparation goes on with the tasks that are missing. 'flan-jax train' with the
@@ -57,7 +61,11 @@ def command(mixture, lengths, vocabulary, suggest_lengths, verify, as_json, **op
   inputs, targets = row_lengths(lengths)
   words = load_vocabulary(vocabulary or _vocabulary(mixture, options), options["data_dir"])
   preparation = Preparation(
-    mixture=mixture, vocabulary=words, lengths={"inputs": inputs, "targets": targets}, **options
+    mixture=mixture,
+    vocabulary=words,
+    lengths={"inputs": inputs, "targets": targets},
+    beam_options=shlex.split(beam_options),
+    **options,
   )
   if suggest_lengths:
     from flan_jax.cli import lengths_view

@@ -4,10 +4,11 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from flan_jax.data import mixtures
+from flan_jax import errors
+from flan_jax.data import beam, mixtures
 from flan_jax.data.prepare import prepare
 from flan_jax.data.seqio_export import prepare_registered
 from flan_jax.data.store import TaskStore
@@ -30,6 +31,8 @@ class Preparation:
     render_seed: of wordings, formats and exemplars.
     variants: how often each example is rendered.
     processes: workers; None for one a core, or with a module for one in 50 tasks.
+    runner: of Apache Beam instead of such workers, such as 'DirectRunner'; see `beam`.
+    beam_options: Beam's own flags.
   """
 
   mixture: str
@@ -42,6 +45,8 @@ class Preparation:
   render_seed: int = 0
   variants: int = 1
   processes: int | None = None
+  runner: str | None = None
+  beam_options: Sequence[str] = ()
 
   def stores(
     self,
@@ -57,7 +62,7 @@ class Preparation:
       verify: reads the stores that stand first, and makes those again that are damaged.
 
     Raises:
-      UsageError: an unknown mixture.
+      UsageError: an unknown mixture; a runner with a module.
       FlanJaxError: missing files; see `mixtures.installed`, `prepare` and `prepare_registered`.
     """
     common = {
@@ -70,19 +75,31 @@ class Preparation:
       "verify": verify,
       "progress": progress,
     }
+    if self.module and self.runner:
+      raise errors.UsageError(
+        f"--runner {self.runner}: tasks of a SeqIO module ({self.module}) are prepared without it"
+      )
     if self.module:
       return prepare_registered(self.mixture, self.module, on_change=on_change, **common)
-    return prepare(self.present(), data_dir=self.data_dir, **common)
+    make = beam.maker(self.runner, self.beam_options) if self.runner else None
+    return prepare(self.present(), data_dir=self.data_dir, make=make, **common)
 
   def present(self) -> mixtures.MixtureSpec:
     """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip')."""
-    mixture = mixtures.get_mixture(self.mixture)
-    present, absent = mixtures.installed(mixture, self.data_dir, self.missing)
-    for file in absent:
-      print(f"skipped: {file}", file=sys.stderr)
-    if absent:
-      print(f"{len(absent)} of {len(mixture.tasks)} tasks skipped; the others' rates are renormalised", file=sys.stderr)
-    return dataclasses.replace(mixture, tasks=present)
+    return present(self.mixture, self.data_dir, self.missing)
+
+
+def present(
+  mixture: str, data_dir: str | os.PathLike | None, missing: Literal["error", "skip"]
+) -> mixtures.MixtureSpec:
+  """A mixture without the tasks whose files are missing, which are told on stderr; see `mixtures.installed`."""
+  whole = mixtures.get_mixture(mixture)
+  tasks, absent = mixtures.installed(whole, data_dir, missing)
+  for file in absent:
+    print(f"skipped: {file}", file=sys.stderr)
+  if absent:
+    print(f"{len(absent)} of {len(whole.tasks)} tasks skipped; the others' rates are renormalised", file=sys.stderr)
+  return dataclasses.replace(whole, tasks=tasks)
 
 
 def store_folder(path: str | os.PathLike | None) -> pathlib.Path:

@@ -1,7 +1,4 @@
-"""Each task of a mixture once through rendering and tokenisation, into its store; a store that stands is left as it is.
-
-The unit of work is a shard of a task (8,192 of its source's examples), so that one large task keeps all processes busy.
-"""
+"""Each task of a mixture once through rendering and tokenisation, into its store; what stands is left as it is."""
 
 import contextlib
 import dataclasses
@@ -11,19 +8,19 @@ import json
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from flan_jax.data import rendering, sources, specs, store_writing, tokenising, verifying, vocabularies, workers
+from flan_jax.data import rendering, shards, sources, specs, store_writing, tokenising, verifying, vocabularies
 from flan_jax.data.mixtures import MixtureSpec
+from flan_jax.data.shards import Job, Ticket
 from flan_jax.data.store import Origin, TaskStore, open_store
 from flan_jax.progress import Advance, Progress, silently
 
 STORE_VERSION = 2  # part of every key: raise it when the files' layout or the length rule changes
 FEATURES = ("inputs", "targets")
-_SHARD_EXAMPLES = 8192
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
 
 
@@ -38,6 +35,7 @@ def prepare(
   variants: int = 1,
   processes: int | None = None,
   verify: bool = False,
+  make: "Make | None" = None,
   progress: Progress = silently,
 ) -> list[TaskStore]:
   """The stores of a mixture's tasks, in its order; those that do not stand yet are made.
@@ -54,6 +52,7 @@ def prepare(
     variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
     processes: workers, None for one a core; 1 works in this process.
     verify: reads every file of the stores that stand first, and makes those again that are damaged.
+    make: what makes the missing stores instead of such workers; see `beam`.
     progress: shows how many renderings of the sources' records were done.
 
   Raises:
@@ -70,14 +69,14 @@ def prepare(
     render_seed=render_seed,
     variants=variants,
   )
-  jobs = [_job(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
+  jobs = [job_of(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
   if verify:
     verifying.remove_damaged([job.final for job in jobs], progress)
   missing = [job for job in jobs if not job.final.exists()]
   if missing:
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
     with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
-      _make(missing, processes or os.cpu_count() or 1, advance)
+      (make or functools.partial(_make_here, processes=processes or os.cpu_count() or 1))(missing, advance)
   return [_opened(job) for job in jobs]
 
 
@@ -109,28 +108,12 @@ def key_digest(key: Mapping[str, Any]) -> str:
   return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Job:
-  """A task to prepare: what shapes it, and the folder that its store belongs in."""
-
-  spec: specs.TaskSpec
-  recipe: Recipe
-  key: Mapping[str, Any]
-  final: pathlib.Path
-
-  @functools.cached_property
-  def source_records(self) -> int:
-    """Of all kinds; workers look them through and find the good ones."""
-    return sources.open_source(self.spec, self.recipe.data_dir).records
-
-  @property
-  def shards(self) -> list[tuple[int, int]]:
-    """(variant, range of the source) of each record file, in their order."""
-    ranges = max(1, -(-self.source_records // _SHARD_EXAMPLES))
-    return [(variant, part) for variant in range(self.recipe.variants) for part in range(ranges)]
+# (the tasks whose stores do not stand, what to call with the source's records that are done) -> makes their stores.
+Make = Callable[[list[Job], Advance], None]
 
 
-def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> _Job:
+def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> Job:
+  """The job of a task; reads all of its source once, for the fingerprint."""
   spec = specs.get_task(task)
   source = sources.open_source(spec, recipe.data_dir)
   key = {
@@ -144,28 +127,16 @@ def _job(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_d
     "render_seed": recipe.render_seed,
     "variants": recipe.variants,
   }
-  return _Job(spec, recipe, key, store_dir / task / key_digest(key))
+  return Job(spec, recipe, key, store_dir / task / key_digest(key))
 
 
-def _opened(job: _Job) -> TaskStore:
+def _opened(job: Job) -> TaskStore:
   store = open_store(job.final)
   return dataclasses.replace(store, rate=float(min(store.variants[0], job.spec.cap)))
 
 
 @dataclasses.dataclass(frozen=True)
-class _Ticket:
-  """One record file of one task: its number, and whose renderings it gets."""
-
-  task: str
-  number: int
-  variant: int
-  part: int
-  folder: pathlib.Path
-  recipe: Recipe
-
-
-@dataclasses.dataclass(frozen=True)
-class _Result:
+class Result:
   """A shard's index, how its source's examples fared, and with the first shard the source's malformed records."""
 
   shard: store_writing.Shard
@@ -173,45 +144,17 @@ class _Result:
   problems: tuple[sources.Problem, ...]
 
 
-@dataclasses.dataclass
-class _UnderWay:
-  """A task some of whose shards are made."""
-
-  job: _Job
-  folder: pathlib.Path
-  results: dict[int, _Result] = dataclasses.field(default_factory=dict)
-
-
-def _make(jobs: list[_Job], processes: int, advance: Advance) -> None:
-  under_way: dict[str, _UnderWay] = {}
+def _make_here(jobs: list[Job], advance: Advance, processes: int) -> None:
+  """Makes stores with worker processes of this machine."""
   tokens, token_bytes = 0, np.dtype(store_writing.token_dtype(jobs[0].recipe.vocabulary().size)).itemsize
-  processes = min(processes, sum(len(job.shards) for job in jobs))
-  with (
-    contextlib.ExitStack() as folders,
-    contextlib.closing(workers.results(_make_shard, _tickets(jobs, under_way, folders), processes)) as results,
-  ):
-    for ticket, result in results:
-      task = under_way[ticket.task]
-      task.results[ticket.number] = result
+  with contextlib.closing(shards.make(jobs, make_shard, finish, processes)) as made:
+    for task, records, result in made:
       tokens += int(result.shard.index[:, :-1].sum())
-      note = f"{ticket.task}, {tokens:,} tokens, {tokens * token_bytes / 1e6:,.1f} MB"
-      advance(len(_source_range(ticket.part, task.job.source_records)), note)
-      if len(task.results) == len(task.job.shards):
-        _finish(under_way.pop(ticket.task))
+      advance(records, f"{task}, {tokens:,} tokens, {tokens * token_bytes / 1e6:,.1f} MB")
 
 
-def _tickets(jobs: list[_Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[_Ticket]:
-  """The shards of every task; a task's temporary folder is made when its turn comes and gone in the end."""
-  for job in jobs:
-    folder = folders.enter_context(store_writing.building(job.final))
-    under_way[job.spec.name] = _UnderWay(job, folder)
-    for number, (variant, part) in enumerate(job.shards):
-      yield _Ticket(job.spec.name, number, variant, part, folder, job.recipe)
-
-
-def _finish(task: _UnderWay) -> None:
-  job = task.job
-  results = [task.results[number] for number in range(len(job.shards))]
+def finish(job: Job, folder: pathlib.Path, results: Sequence[Result]) -> None:
+  """Commits the store of a task all of whose record files lie in `folder`; `results` in the order of its shards."""
   problems = results[0].problems
   facts = {
     "task": job.spec.name,
@@ -222,7 +165,7 @@ def _finish(task: _UnderWay) -> None:
     "malformed": [str(problem) for problem in problems[:20]],
     "key": job.key,
   }
-  store_writing.commit(task.folder, job.final, [result.shard for result in results], facts)
+  store_writing.commit(folder, job.final, [result.shard for result in results], facts)
 
 
 def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
@@ -232,10 +175,10 @@ def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
   return total
 
 
-def _make_shard(ticket: _Ticket) -> _Result:
+def make_shard(ticket: Ticket) -> Result:
   """What a worker does: the training examples of one range of the source, written to one record file."""
   renderer, vocabulary = _renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
-  span = _source_range(ticket.part, len(renderer.source))
+  span = shards.part_of(len(renderer.source), ticket.part)
   train = renderer.splits.train
   chosen = train[(train >= span.start) & (train < span.stop)].tolist()
   counts = Counter({"kept": 0, "held out": len(span) - len(chosen)})
@@ -245,7 +188,7 @@ def _make_shard(ticket: _Ticket) -> _Result:
       examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
       for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples, ticket.variant):
         counts.update(_add(writer, one))
-  return _Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
+  return Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
 
 
 def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> list[str]:
@@ -258,10 +201,6 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   origin = Origin(made.example_id, made.wording, made.format, made.shots, made.variant)
   writer.add({"inputs": one.inputs, "targets": one.targets}, origin)
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
-
-
-def _source_range(part: int, source_records: int) -> range:
-  return range(part * _SHARD_EXAMPLES, min((part + 1) * _SHARD_EXAMPLES, source_records))
 
 
 @functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another

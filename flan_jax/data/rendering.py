@@ -100,6 +100,10 @@ class Renderer:
     """Which examples are for training and which are held out."""
     return splits.split(self.source)
 
+  def renders(self, example: sources.Example) -> bool:
+    """Whether one of the formats can be drawn for an example; all of them may want a rationale that it lacks."""
+    return bool(self._plain_ballot) or "rationale" in example.fields
+
   def render(
     self, example: sources.Example, variant: int = 0, *, format: str | None = None, shots: int | None = None
   ) -> Rendered:

@@ -62,7 +62,7 @@ class ShardWriter:
 
   def __exit__(self, *_: object) -> None:
     self._file.close()
-    _flush(self._path)
+    flush(self._path)
 
   @property
   def shard(self) -> Shard:
@@ -114,19 +114,33 @@ def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard]
   """
   with naming_disk_errors(final.parent):
     np.save(temporary / store.INDEX, np.concatenate([shard.index for shard in shards]))
-    _flush(temporary / store.INDEX)
+    flush(temporary / store.INDEX)
     _write_origins(temporary / store.ORIGINS, [origin for shard in shards for origin in shard.origins])
     content = json.dumps(_manifest(temporary, shards, facts), indent=2, ensure_ascii=False)
     (temporary / store.MANIFEST).write_text(content + "\n", encoding="utf-8")
-    _flush(temporary / store.MANIFEST)
-    os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp's folders are open to their owner only
-    _flush(temporary)
-    try:
-      os.rename(temporary, final)
-    except OSError:
-      if not (final / store.MANIFEST).exists():
-        raise
-      shutil.rmtree(temporary, ignore_errors=True)  # another preparer was faster
+    flush(temporary / store.MANIFEST)
+    settle(temporary, final)
+
+
+def settle(temporary: pathlib.Path, final: pathlib.Path) -> None:
+  """Renames a folder whose files are flushed to `final`, or drops it where another process was faster."""
+  os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp's folders are open to their owner only
+  flush(temporary)
+  try:
+    os.rename(temporary, final)
+  except OSError:
+    if not final.exists():
+      raise
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def flush(path: pathlib.Path) -> None:
+  """Waits until a file or folder is on disk."""
+  handle = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(handle)
+  finally:
+    os.close(handle)
 
 
 @contextlib.contextmanager
@@ -136,8 +150,8 @@ def naming_disk_errors(folder: pathlib.Path) -> Iterator[None]:
     yield
   except OSError as error:
     raise errors.FlanJaxError(
-      f"cannot write the store in {folder}: {error.strerror or error}. Nothing half-written is used; "
-      "free the space or give another folder (STORE_DIR), and the next run goes on with the tasks that are missing"
+      f"cannot write in {folder}: {error.strerror or error}. Nothing half-written is used; "
+      "free the space or give another folder, and the next run goes on with the tasks that are missing"
     ) from None
 
 
@@ -154,7 +168,7 @@ def _write_origins(path: pathlib.Path, origins: Sequence[Origin]) -> None:
       format=form.astype(np.int32),
       shots=np.array([origin.shots for origin in origins], np.int32),
     )
-  _flush(path)
+  flush(path)
 
 
 def _manifest(folder: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,14 +216,6 @@ def _alive(pid: int) -> bool:
   except PermissionError:
     return True
   return True
-
-
-def _flush(path: pathlib.Path) -> None:
-  handle = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(handle)
-  finally:
-    os.close(handle)
 
 
 def _umask() -> int:

@@ -7,7 +7,6 @@ is left out and the reason told: neither a query nor a target is ever cut.
 import dataclasses
 from collections.abc import Sequence
 
-from flan_jax.data import formats
 from flan_jax.data.rendering import Rendered, Renderer
 from flan_jax.data.sources import Example
 from flan_jax.data.vocabularies import Vocabulary
@@ -48,8 +47,7 @@ def tokenise(
     examples: some hundreds at a time are tokenised fastest.
     variant: which set of draws, see `Renderer.render`.
   """
-  plain = any(not formats.get_format(name).rationale for name in renderer.formats)
-  possible = [plain or "rationale" in example.fields for example in examples]
+  possible = [renderer.renders(example) for example in examples]
   able = [example for example, can in zip(examples, possible, strict=True) if can]
   done = iter(_fitted(renderer, vocabulary, lengths, able, variant))
   return [next(done) if can else NO_RATIONALE for can in possible]

@@ -114,7 +114,7 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(arguments, prepared, smal
     [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, check=False
   )
   assert done.returncode == 1
-  assert "cannot write the store in" in done.stderr
+  assert "cannot write in" in done.stderr
   assert "Nothing half-written is used" in done.stderr
   assert "Traceback" not in done.stderr
   (line,) = prepared()

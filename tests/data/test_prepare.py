@@ -100,7 +100,7 @@ def test_variants_are_other_draws_of_the_same_examples(prepared, toy, vocabulary
 
 def test_shards_and_processes_change_nothing(prepared, tmp_path, monkeypatch):
   whole = contents(prepared())
-  monkeypatch.setattr("flan_jax.data.prepare._SHARD_EXAMPLES", 17)
+  monkeypatch.setattr("flan_jax.data.shards.SHARD_RECORDS", 17)
   sharded = prepared(store_dir=tmp_path / "sharded")
   assert max(len(store.manifest["records"]) for store in sharded) == 4  # ceil(60 / 17)
   assert contents(sharded) == whole
@@ -114,7 +114,7 @@ def test_two_processes_make_what_one_makes(prepared, toy, tmp_path, monkeypatch)
 
 def test_what_stands_is_not_made_again(prepared, monkeypatch):
   first = prepared()
-  monkeypatch.setattr("flan_jax.data.prepare._make", None)
+  monkeypatch.setattr("flan_jax.data.prepare._make_here", None)
   assert [store.folder for store in prepared()] == [store.folder for store in first]
 
 
@@ -191,7 +191,7 @@ def test_progress_counts_every_source_example(prepared):
   (what, total, unit), *advances = seen
   assert (what, unit) == ("preparing toy (4 tasks)", "records")
   assert sum(done for done, _ in advances) == total == 60 + 40 + 2 + 2
-  assert {note for _, note in advances} == {"toy.capitals", "toy.parity", "toy.echo_a", "toy.echo_b"}
+  assert {note.partition(",")[0] for _, note in advances} == {"toy.capitals", "toy.parity", "toy.echo_a", "toy.echo_b"}
 
 
 def test_a_damaged_store_is_named(prepared):

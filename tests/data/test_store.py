@@ -147,14 +147,14 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
   monkeypatch.setattr(store_writing.json, "dumps", full)
-  with pytest.raises(errors.FlanJaxError, match=r"cannot write the store in .*a\.b: No space left.*STORE_DIR"):
+  with pytest.raises(errors.FlanJaxError, match=r"cannot write in .*a\.b: No space left"):
     make_store(tmp_path, "a.b", numbered(0, 5))
   assert list((tmp_path / "a.b").iterdir()) == []
 
 
 def test_a_store_folder_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / "file").write_text("in the way")
-  with pytest.raises(errors.FlanJaxError, match="cannot write the store in"):
+  with pytest.raises(errors.FlanJaxError, match="cannot write in"):
     make_store(tmp_path / "file", "a.b", [])
 
 
