@@ -1,4 +1,4 @@
-"""Text tasks of a toy collection under an objective: cut to what a row takes, and nothing lost on the way to the batch."""
+"""Text tasks of a toy collection under an objective: cut to what a row takes, nothing lost on the way to a batch."""
 
 import json
 
@@ -8,24 +8,25 @@ from handmade import tokens_of
 
 from flan_jax.data import mixtures, sources, specs, tokenising
 from flan_jax.data.objectives import PrefixLM, SpanCorruption, longest_text
+from flan_jax.data.preparation import Preparation
 from flan_jax.data.prepare import prepare
 from flan_jax.data.rendering import Renderer
 from flan_jax.data.segments import DecoderRows, EncoderDecoderRows, Sequences
 from flan_jax.data.store import damages
 from flan_jax.data.stream import Position, Stream
 from flan_jax.data.vocabularies import load_vocabulary
-from flan_jax.errors import FlanJaxError
+from flan_jax.errors import FlanJaxError, UsageError
 
 TYPES = """
 - {name: toy_text, fields: [text], target: "{{ text }}", wordings: [""]}
-- {name: toy_asked, fields: [text, reply], target: "{{ reply }}", wordings: ["{{ text }}"], few_shot: ["Q: {{ text }}\\nA:"]}
+- {name: toy_asked, fields: [text, reply], target: "{{ reply }}", wordings: ["{{ text }}"], few_shot: ["{{ text }} ="]}
 """
 TASKS = """
 - {name: books, reader: {jsonl: books.jsonl}, type: toy_text, cluster: text, held_out_percent: 20}
 - {name: asked, reader: {jsonl: books.jsonl}, type: toy_asked, cluster: text, constants: {reply: "a word, and more"}}
 """
-LENGTHS = [1, 5, 40, 41, 80, 81, 200, 333, 12, 64]  # words of the documents; the demo's vocabulary makes 1 or 2 tokens each
-WORDS = "three red boxes and the small green lamp went to town with apples while".split()
+LENGTHS = [1, 5, 40, 41, 80, 81, 200, 333, 12, 64]  # of the documents, in words of 1 or 2 tokens
+WORDS = ["three", "red", "boxes", "and", "the", "small", "green", "lamp", "went", "to", "town", "with", "apples"]
 SHAPE = EncoderDecoderRows(40, 24)
 
 
@@ -145,6 +146,12 @@ def test_a_text_can_be_read_off_the_batch(books):
     said = batch["decoder_loss_weights"][segment.row][here]
     assert np.array_equal(said, np.sort(said)), "first what is read, then what is said"
     assert 0 < said.sum() <= max(len(said) - 1, 2)
+
+
+def test_a_modules_tasks_are_not_cut(books):
+  preparation = Preparation(mixture="theirs", vocabulary=load_vocabulary("demo"), lengths={"text": 9}, module="theirs")
+  with pytest.raises(UsageError, match="leave train.objective None"):
+    preparation.stores()
 
 
 def test_variants_and_processes_cut_alike(books):
