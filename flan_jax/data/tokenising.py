@@ -16,7 +16,7 @@ from flan_jax.data.sources import Example
 from flan_jax.data.vocabularies import Vocabulary
 
 TARGETS_TOO_LONG = "left out: targets longer than the row"
-INPUTS_TOO_LONG = "left out: inputs longer than the row, without exemplars too"
+INPUTS_TOO_LONG = "left out: inputs longer than the row"  # without exemplars, too
 EMPTY_TARGET = "left out: empty target"
 NO_RATIONALE = "left out: no rationale, and only rationale formats were asked for"
 

@@ -150,7 +150,7 @@ def test_a_text_can_be_read_off_the_batch(books):
 
 def test_a_modules_tasks_are_not_cut(books):
   preparation = Preparation(mixture="theirs", vocabulary=load_vocabulary("demo"), lengths={"text": 9}, module="theirs")
-  with pytest.raises(UsageError, match="leave train.objective None"):
+  with pytest.raises(UsageError, match=r"leave train\.objective None"):
     preparation.stores()
 
 
