@@ -62,7 +62,7 @@ class Sequences:
     start = int(self.starts[span.start]) if len(lengths) else 0
     return Sequences(self.tokens[start : start + int(lengths.sum())], lengths)
 
-  def taken(self, chosen: Int[np.ndarray, "n"]) -> "Sequences":
+  def at(self, chosen: Int[np.ndarray, "n"]) -> "Sequences":
     """Some sequences, in the order asked for."""
     lengths = self.lengths[chosen]
     shift = self.starts[chosen] - (np.cumsum(lengths) - lengths)

@@ -8,6 +8,7 @@ is then cut into successive pieces, and nothing of it is lost.
 """
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 
 from flan_jax.data import formats
@@ -66,6 +67,7 @@ class Whole:
 
 
 Room = Sides | Whole
+UNLIMITED = Sides(sys.maxsize, sys.maxsize)
 
 
 def room_of(lengths: Mapping[str, int]) -> Room:
