@@ -4,7 +4,7 @@ The text of an example is its inputs followed by its targets; a text task has ta
 every token stands on one of the two sides. All that is drawn is a hash of the key that the stream gives an example, a
 function of (seed, task, epoch, example): the same whatever else is in the window and whichever host builds the row.
 
-A window is made at once: 16,384 texts of 568 tokens in 0.13 s under span corruption, 0.19 s under UL2's seven denoisers.
+A window is made at once: 16,384 texts of 568 tokens in 0.13 s by span corruption, in 0.20 s by UL2's seven denoisers.
 """
 
 import dataclasses
