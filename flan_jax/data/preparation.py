@@ -12,7 +12,6 @@ from flan_jax.data.prepare import prepare
 from flan_jax.data.seqio_export import prepare_registered
 from flan_jax.data.store import TaskStore
 from flan_jax.data.vocabularies import Vocabulary
-from flan_jax.errors import UsageError
 from flan_jax.progress import Progress, silently
 
 
@@ -58,7 +57,7 @@ class Preparation:
       verify: reads the stores that stand first, and makes those again that are damaged.
 
     Raises:
-      UsageError: an unknown mixture, or texts of a module's tasks.
+      UsageError: an unknown mixture.
       FlanJaxError: missing files; see `mixtures.installed`, `prepare` and `prepare_registered`.
     """
     common = {
@@ -71,11 +70,6 @@ class Preparation:
       "verify": verify,
       "progress": progress,
     }
-    if self.module and "text" in self.lengths:
-      raise UsageError(
-        f"an objective makes rows of the texts of our collections' tasks; {self.mixture} is of the module "
-        f"{self.module}, where a preprocessor can do that: leave train.objective None"
-      )
     if self.module:
       return prepare_registered(self.mixture, self.module, on_change=on_change, **common)
     return prepare(self.present(), data_dir=self.data_dir, **common)

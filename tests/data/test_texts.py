@@ -8,14 +8,13 @@ from handmade import tokens_of
 
 from flan_jax.data import mixtures, sources, specs, tokenising
 from flan_jax.data.objectives import PrefixLM, SpanCorruption, longest_text
-from flan_jax.data.preparation import Preparation
 from flan_jax.data.prepare import prepare
 from flan_jax.data.rendering import Renderer
 from flan_jax.data.segments import DecoderRows, EncoderDecoderRows, Sequences
 from flan_jax.data.store import damages
 from flan_jax.data.stream import Position, Stream
 from flan_jax.data.vocabularies import load_vocabulary
-from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.errors import FlanJaxError
 
 TYPES = """
 - {name: toy_text, fields: [text], target: "{{ text }}", wordings: [""]}
@@ -146,12 +145,6 @@ def test_a_text_can_be_read_off_the_batch(books):
     said = batch["decoder_loss_weights"][segment.row][here]
     assert np.array_equal(said, np.sort(said)), "first what is read, then what is said"
     assert 0 < said.sum() <= max(len(said) - 1, 2)
-
-
-def test_a_modules_tasks_are_not_cut(books):
-  preparation = Preparation(mixture="theirs", vocabulary=load_vocabulary("demo"), lengths={"text": 9}, module="theirs")
-  with pytest.raises(UsageError, match=r"leave train\.objective None"):
-    preparation.stores()
 
 
 def test_variants_and_processes_cut_alike(books):
