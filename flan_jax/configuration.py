@@ -268,26 +268,43 @@ def _refuse_unused() -> None:
 # --- a dataclass as gin ---
 
 
-def _bindings_of(value: Any) -> Iterator[tuple[str, str]]:
-  name = _gin_name(type(value))
-  for field in dataclasses.fields(value):
-    yield f"{name}.{field.name}", _literal(getattr(value, field.name))
+def _bindings_of(value: Any, scope: str = "") -> Iterator[tuple[str, str]]:
+  """Each field of a dataclass as gin, then those of the dataclasses in its fields.
+
+  A tuple may hold several of one class, so each of its items has a scope of its own: `objectives_0/SpanCorruption`.
+  """
+  inside = []
   for field in dataclasses.fields(value):
     inner = getattr(value, field.name)
-    if dataclasses.is_dataclass(inner):
-      yield from _bindings_of(inner)
+    if _holds_dataclasses(inner):
+      scopes = [f"{scope}{field.name}_{i}/" for i in range(len(inner))]
+      inside += zip(inner, scopes, strict=True)
+      text = "[" + ", ".join(_reference(*item) for item in zip(inner, scopes, strict=True)) + "]"
+    elif dataclasses.is_dataclass(inner):
+      inside.append((inner, scope))
+      text = _reference(inner, scope)
+    else:
+      text = repr(inner)
+    yield f"{scope}{_gin_name(type(value))}.{field.name}", text
+  for inner, where in inside:
+    yield from _bindings_of(inner, where)
 
 
-def _literal(value: Any) -> str:
-  return f"@{_gin_name(type(value))}()" if dataclasses.is_dataclass(value) else repr(value)
+def _reference(value: Any, scope: str) -> str:
+  return f"@{scope}{_gin_name(type(value))}()"
+
+
+def _holds_dataclasses(value: Any) -> bool:
+  return isinstance(value, tuple) and bool(value) and all(map(dataclasses.is_dataclass, value))
 
 
 def _dataclasses_in(value: Any) -> Iterator[Any]:
   yield value
   for field in dataclasses.fields(value):
     inner = getattr(value, field.name)
-    if dataclasses.is_dataclass(inner):
-      yield from _dataclasses_in(inner)
+    for each in inner if _holds_dataclasses(inner) else [inner]:
+      if dataclasses.is_dataclass(each):
+        yield from _dataclasses_in(each)
 
 
 def _gin_name(configurable: type) -> str:

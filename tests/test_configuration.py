@@ -1,11 +1,13 @@
 """gin as the user meets it: what a command line stands for, what is refused and how, what is written back."""
 
+import dataclasses
 import re
 
 import gin
 import pytest
 
 from flan_jax import configuration
+from flan_jax.data.objectives import Denoisers, PrefixLM, SpanCorruption
 from flan_jax.errors import UsageError
 from flan_jax.models.configs import T5Config
 from flan_jax.training.losses import Loss
@@ -78,6 +80,9 @@ def test_every_file_of_the_project_builds_a_run(kind):
     ("T5Config.dropout_rate=2.5", "T5Config.dropout_rate = 2.5: must be in [0, 1)"),
     ("TASK_FEATURE_LENGTHS={'input': 3}", "must name both"),
     ("train.schedule=@WarmupLinear()", "warmup_steps"),
+    ("train.objective=@SpanCorruptoin()", "no configurable 'SpanCorruptoin'. Nearest: SpanCorruption"),
+    ("train.objective=@Denoisers()", "objectives"),
+    ("SpanCorruption.noise_density=0.5", "nothing reads the gin binding of SpanCorruption.noise_density"),
   ],
 )
 def test_what_can_be_mistyped_is_said_in_one_line(binding, message):
@@ -141,6 +146,27 @@ def test_a_run_made_in_python_has_the_same_text_form():
   )
   configuration.parse(configuration.gin_text(run).splitlines())
   assert configuration.build() == run
+
+
+@pytest.mark.parametrize("name", configuration.config_names("objectives"))
+def test_every_objective_of_the_project_builds_and_its_text_builds_it_again(name):
+  files = ["gin_configs/runs/finetune.gin", f"gin_configs/objectives/{name}.gin"]
+  run = build(gin_files=files)
+  text = configuration.gin_text(run)
+  configuration.parse(text.splitlines())
+  assert configuration.build() == run
+  assert run.objective is not None
+
+
+def test_objectives_of_one_class_keep_their_own_settings():
+  """However deep they stand, and whether gin or Python made them."""
+  parts = (SpanCorruption(), PrefixLM(), Denoisers((SpanCorruption(0.3), SpanCorruption(0.5)), (1, 2)))
+  run = dataclasses.replace(build(), objective=Denoisers(parts, modes=("[R]", (3, 4), "")))
+  text = configuration.gin_text(run)
+  configuration.parse(text.splitlines())
+  assert configuration.build() == run
+  configuration.parse([*text.splitlines(), "objectives_2/objectives_0/SpanCorruption.noise_density = 0.4"])
+  assert configuration.build().objective.objectives[2].objectives[0].noise_density == 0.4
 
 
 def test_the_resolved_text_keeps_the_macros():

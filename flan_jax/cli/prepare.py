@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 @click.argument("mixture")
 @click.option("--lengths", default="512,128", show_default=True, metavar="I,T", help="Slots of a row: inputs, targets.")
 @click.option(
+  "--text_length",
+  type=click.IntRange(min=1),
+  metavar="N",
+  help="For a run with an objective: tokens of inputs and targets together, instead of --lengths; texts are cut.",
+)
+@click.option(
   "--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file (default: demo or t5, by collection)."
 )
 @click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
@@ -42,7 +48,7 @@ if TYPE_CHECKING:
   "--suggest_lengths", metavar="MODEL", help="Prepare nothing: propose --lengths for a model, such as t5_1_1_base."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(mixture, lengths, vocabulary, suggest_lengths, beam_options, verify, as_json, **options):
+def command(mixture, lengths, text_length, vocabulary, suggest_lengths, beam_options, verify, as_json, **options):
   """Run each task of MIXTURE (or one task) through rendering and tokenisation, once, into its store.
 
   \b
@@ -60,12 +66,9 @@ def command(mixture, lengths, vocabulary, suggest_lengths, beam_options, verify,
 
   inputs, targets = row_lengths(lengths)
   words = load_vocabulary(vocabulary or _vocabulary(mixture, options), options["data_dir"])
+  room = {"text": text_length} if text_length else {"inputs": inputs, "targets": targets}
   preparation = Preparation(
-    mixture=mixture,
-    vocabulary=words,
-    lengths={"inputs": inputs, "targets": targets},
-    beam_options=shlex.split(beam_options),
-    **options,
+    mixture=mixture, vocabulary=words, lengths=room, beam_options=shlex.split(beam_options), **options
   )
   if suggest_lengths:
     from flan_jax.cli import lengths_view

@@ -214,7 +214,7 @@ def _rendered(
   if recipe.vocabulary is not None:
     path, extra_ids = recipe.vocabulary
     vocabulary = load_vocabulary(path, extra_ids=extra_ids)
-    fitted = tokenising.tokenise(renderer, vocabulary, recipe.lengths, examples, variant)
+    fitted = tokenising.tokenise(renderer, vocabulary, tokenising.Sides(*recipe.lengths), examples, variant)
     return [one if isinstance(one, str) else one.left_out or one.rendered for one in fitted]
   return [_as_drawn(renderer, example, variant) for example in examples]
 

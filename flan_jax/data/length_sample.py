@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -78,8 +77,8 @@ def _pool(ticket: _Ticket) -> _Pool:
   train = renderer.splits.train
   chosen = train[_spread(len(train), ticket.task, asked.render_seed)]
   vocabulary = vocabularies.load_vocabulary(asked.vocabulary_path, extra_ids=asked.extra_ids)
-  no_limit = (sys.maxsize, sys.maxsize)
-  made = tokenising.tokenise(renderer, vocabulary, no_limit, [renderer.source[i] for i in chosen.tolist()])
+  examples = [renderer.source[i] for i in chosen.tolist()]
+  made = tokenising.tokenise(renderer, vocabulary, tokenising.UNLIMITED, examples)
   lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in made if not isinstance(one, str) and one.targets]
   return _Pool(min(len(train), renderer.spec.cap), np.array(lengths, np.int32).reshape(-1, 2))
 

@@ -72,7 +72,7 @@ class Mixing:
     epoch = cycle * self._variants[task] + variant
     order = self._order_keys(task, epoch)
     example = begin + permute(record - begin, self._begins[task, variant + 1] - begin, order)
-    return Draw(task, example, epoch, _mix(order ^ _mix(example.astype(np.uint64))), (record == 0) & (cycle > 0))
+    return Draw(task, example, epoch, mix(order ^ mix(example.astype(np.uint64))), (record == 0) & (cycle > 0))
 
   def _order_keys(self, task: Int64[np.ndarray, "n"], epoch: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     pairs, which = np.unique(epoch * len(self._names) + task, return_inverse=True)
@@ -110,11 +110,11 @@ def _feistel(
   mask = (np.uint64(1) << half) - np.uint64(1)
   left, right = x >> half, x & mask
   for step in range(_FEISTEL_ROUNDS):
-    left, right = right, left ^ (_mix(right + key + np.uint64(step * 0x9E3779B97F4A7C15 % 2**64)) & mask)
+    left, right = right, left ^ (mix(right + key + np.uint64(step * 0x9E3779B97F4A7C15 % 2**64)) & mask)
   return (left << half) | right
 
 
-def _mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+def mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
   """SplitMix64's finaliser: every input bit reaches every output bit."""
   x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
   x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

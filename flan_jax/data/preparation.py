@@ -23,7 +23,7 @@ class Preparation:
   Attributes:
     mixture: name of a mixture or task, of our collections or of `module`.
     vocabulary: of both features.
-    lengths: tokens of a row by feature, 'inputs' and 'targets', EOS included.
+    lengths: tokens of a row by feature, 'inputs' and 'targets', EOS included; or those of a 'text', see `prepare`.
     data_dir: the user's data folder; None for generated tasks.
     store_dir: where stores are kept; None is ~/.cache/flan_jax/store.
     missing: 'error' or 'skip' for tasks whose files are not in data_dir.

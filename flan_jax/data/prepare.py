@@ -46,7 +46,8 @@ def prepare(
   Args:
     mixture: the tasks, all of them installed.
     data_dir: the user's data folder; None for generated tasks.
-    lengths: tokens of a row, EOS included, by feature: 'inputs' and 'targets'. The rule is `tokenising`'s.
+    lengths: tokens of a row, EOS included, by feature: 'inputs' and 'targets'; or, for an objective, the one length
+      'text' that `objectives.longest_text` gives. The rule is `tokenising`'s.
     store_dir: receives a folder a task, and in it one a key.
     render_seed: of the draws of wordings, formats and exemplars; the order of training has another.
     variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
@@ -63,7 +64,7 @@ def prepare(
     data_dir=None if data_dir is None else os.fspath(data_dir),
     vocabulary_path=str(vocabulary.path),
     extra_ids=vocabulary.extra_ids,
-    lengths=(lengths["inputs"], lengths["targets"]),
+    room=tokenising.room_of(lengths),
     formats=mixture.formats,
     shots=mixture.shots,
     render_seed=render_seed,
@@ -85,14 +86,14 @@ class Recipe:
   """What all tasks of a preparation share; small and hashable, since it travels with each ticket.
 
   Attributes:
-    lengths: (inputs, targets) tokens of a row.
+    room: what an example has to fit into.
     formats, shots: as in MixtureSpec.
   """
 
   data_dir: str | None
   vocabulary_path: str
   extra_ids: int
-  lengths: tuple[int, int]
+  room: tokenising.Room
   formats: tuple[tuple[str, int], ...]
   shots: tuple[int, int]
   render_seed: int
@@ -121,7 +122,7 @@ def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store
     "rendering": rendering.shaping_content(spec),
     "source": source.fingerprint(),
     "vocabulary": {"sha256": vocabulary.sha256, "extra_ids": vocabulary.extra_ids},
-    "lengths": dict(zip(FEATURES, recipe.lengths, strict=True)),
+    "lengths": dataclasses.asdict(recipe.room),
     "formats": recipe.formats,
     "shots": recipe.shots,
     "render_seed": recipe.render_seed,
@@ -186,20 +187,22 @@ def make_shard(ticket: Ticket) -> Result:
   with store_writing.naming_disk_errors(ticket.folder.parent), writer:
     for start in range(0, len(chosen), _BATCH_EXAMPLES):
       examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
-      for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.lengths, examples, ticket.variant):
+      for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.room, examples, ticket.variant):
         counts.update(_add(writer, one))
   return Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
 
 
 def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> list[str]:
-  """Writes the example if it may be kept; returns what to count."""
+  """Writes the example, or the piece of it, if it may be kept; returns what to count."""
   if isinstance(one, str):
     return [one]
   if one.left_out:
     return [one.left_out]
   made = one.rendered
-  origin = Origin(made.example_id, made.wording, made.format, made.shots, made.variant)
+  origin = Origin(one.example_id, made.wording, made.format, made.shots, made.variant)
   writer.add({"inputs": one.inputs, "targets": one.targets}, origin)
+  if one.piece is not None:
+    return ["pieces"] if one.piece else ["kept", "kept in pieces", "pieces"]
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
 
 

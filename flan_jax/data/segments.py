@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int, Int32, Int64, Integer, Shaped
+from jaxtyping import Bool, Int, Int32, Int64, Integer, Shaped
 
 EOS = 1
 Batch = dict[str, np.ndarray]
@@ -61,6 +61,12 @@ class Sequences:
     lengths = self.lengths[span]
     start = int(self.starts[span.start]) if len(lengths) else 0
     return Sequences(self.tokens[start : start + int(lengths.sum())], lengths)
+
+  def at(self, chosen: Int[np.ndarray, "n"]) -> "Sequences":
+    """Some sequences, in the order asked for."""
+    lengths = self.lengths[chosen]
+    shift = self.starts[chosen] - (np.cumsum(lengths) - lengths)
+    return Sequences(self.tokens[np.arange(lengths.sum()) + np.repeat(shift, lengths)], lengths)
 
   def clean(self) -> list[np.ndarray]:
     """Each sequence without its EOS; views."""
@@ -148,7 +154,7 @@ class DecoderRows:
     return lengths.sum(axis=1, keepdims=True) + 1
 
   def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
-    said, is_target = _joined(inputs, targets)
+    said, is_target = end_to_end(inputs, targets)
     side = _Side(rows, self.length, row, said.lengths)
     # The decoder reads an input token one slot after the one that predicts it, so the prefix is one slot longer.
     prefix = np.roll(~is_target, 1)
@@ -163,6 +169,18 @@ def row_shape(lengths: Mapping[str, int]) -> RowShape:
   if "inputs" in lengths:
     return EncoderDecoderRows(lengths["inputs"], lengths["targets"])
   return DecoderRows(lengths["targets"])
+
+
+def end_to_end(inputs: Sequences, targets: Sequences) -> tuple[Sequences, Bool[np.ndarray, "tokens"]]:
+  """(each example's inputs without EOS and then its targets, whether a token is a target's)."""
+  sides = np.stack([inputs.lengths - 1, targets.lengths], axis=1)
+  is_target = np.repeat(np.tile([False, True], len(sides)), sides.ravel())
+  is_eos = np.zeros(len(inputs.tokens), bool)
+  is_eos[np.cumsum(inputs.lengths) - 1] = True
+  tokens = np.empty(len(is_target), np.result_type(inputs.tokens, targets.tokens))
+  tokens[~is_target] = inputs.tokens[~is_eos]
+  tokens[is_target] = targets.tokens
+  return Sequences(tokens, sides.sum(axis=1)), is_target
 
 
 class _Side:
@@ -208,17 +226,3 @@ def _shifted_right(sequences: Sequences) -> Integer[np.ndarray, "tokens"]:
   before = np.roll(sequences.tokens, 1)
   before[sequences.starts] = 0
   return before
-
-
-def _joined(inputs: Sequences, targets: Sequences) -> tuple[Sequences, np.ndarray]:
-  """(each example's inputs without EOS and then its targets, whether a token is a target's)."""
-  read = inputs.lengths - 1
-  lengths = read + targets.lengths
-  within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-  is_target = within >= np.repeat(read, lengths)
-  tokens = np.empty(len(is_target), np.int32)
-  is_eos = np.zeros(len(inputs.tokens), bool)
-  is_eos[np.cumsum(inputs.lengths) - 1] = True
-  tokens[~is_target] = inputs.tokens[~is_eos]
-  tokens[is_target] = targets.tokens
-  return Sequences(tokens, lengths), is_target

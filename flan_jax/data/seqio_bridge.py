@@ -145,7 +145,7 @@ def _rendered(renderer: Callable[[], rendering.Renderer], vocabulary: vocabulari
 
   def tokens(index: np.integer, lengths: Mapping[str, int] | None) -> tuple[np.ndarray, np.ndarray, bytes, bytes, bool]:
     example = renderer().source[int(index)]
-    room = (lengths["inputs"], lengths["targets"]) if lengths else (sys.maxsize, sys.maxsize)
+    room = tokenising.room_of(lengths) if lengths else tokenising.UNLIMITED
     (made,) = tokenising.tokenise(renderer(), vocabulary, room, [example])
     if isinstance(made, str) or made.left_out:
       return np.zeros(0, np.int32), np.zeros(0, np.int32), b"", b"", False

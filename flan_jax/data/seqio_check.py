@@ -136,7 +136,7 @@ def _advice(request: Request) -> str:
   options = {
     "module": request.module,
     "vocabulary": request.vocabulary_path,
-    "lengths": ",".join(str(request.lengths[feature]) for feature in FEATURES),
+    **_lengths_option(request.lengths),
     "store_dir": request.store_dir,
     "render_seed": request.render_seed,
     "variants": request.variants,
@@ -146,6 +146,12 @@ def _advice(request: Request) -> str:
     f"To train on the examples as they are now: {shlex.join(['flan-jax', 'prepare', request.name, *words])} (the old "
     "stores stay). To train on those that were prepared, undo the change"
   )
+
+
+def _lengths_option(lengths: Mapping[str, int]) -> dict[str, object]:
+  if "text" in lengths:
+    return {"text_length": lengths["text"]}
+  return {"lengths": ",".join(str(lengths[feature]) for feature in FEATURES)}
 
 
 def _unrepeatable(sample: Sample, found: Sequence[Example | None]) -> list[str]:
@@ -163,18 +169,23 @@ def _store(request: Request, folder: str) -> TaskStore:
 
 
 def _stored(store: TaskStore, sample: Sample) -> list[Example]:
-  """What a store has at a sample's positions: a record's example id is its position in the pass."""
+  """What a store has at a sample's positions: a record's example id is its position in the pass, and '#0', '#1', ...
+
+  The pieces of a text that was cut are one example again.
+  """
   starts = np.cumsum([0, *store.variants]).tolist()
   within = range(starts[sample.variant], starts[sample.variant + 1])
 
   def position(record: int) -> int:
-    return int(store.origins([record])[0].example_id)
+    return int(store.origins([record])[0].example_id.partition("#")[0])
 
   places = {wanted: bisect.bisect_left(within, wanted, key=position) for wanted in sample.positions}
-  kept = {wanted: within[at] for wanted, at in places.items() if at < len(within) and position(within[at]) == wanted}
-  sides = [side.clean() for side in Records([store]).read(np.array(list(kept.values()), np.int64))]
-  tokens = (dict(zip(store.features, record, strict=True)) for record in zip(*sides, strict=True))
-  stored = dict(zip(kept, tokens, strict=True))
+  records, stored = Records([store]), {}
+  for wanted, at in places.items():
+    pieces = within[at : bisect.bisect_right(within, wanted, lo=at, key=position)]
+    if pieces:
+      sides = records.read(np.array(pieces, np.int64))
+      stored[wanted] = {name: np.concatenate(side.clean()) for name, side in zip(store.features, sides, strict=True)}
   return [Example("kept", stored[i]) if i in stored else Example("left out", {}) for i in sample.positions]
 
 

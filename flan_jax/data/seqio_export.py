@@ -52,7 +52,8 @@ def prepare_registered(
     name: what the module registers.
     module: dotted name, found on PYTHONPATH or in the working folder.
     vocabulary: of the run; the tasks' features must use the same SentencePiece file (or pass ids through).
-    lengths: tokens of a row by feature, 'inputs' and 'targets'; SeqIO's `sequence_length`.
+    lengths: tokens of a row by feature, 'inputs' and 'targets', which are SeqIO's `sequence_length` too; or {'text': N}
+      under an objective, where SeqIO gets none, so that no preprocessor trims a text that is to be cut into pieces.
     store_dir: receives `seqio/NAME`, with the record and a folder a task.
     render_seed: with task and variant, the seed that SeqIO gets for preprocessors that draw.
     variants: passes over each dataset, each with other seeds; a store holds them all, one after another.

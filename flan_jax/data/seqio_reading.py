@@ -12,7 +12,7 @@ import seqio
 import tensorflow as tf
 
 from flan_jax import draws, errors
-from flan_jax.data import prepare, seqio_bridge
+from flan_jax.data import prepare, seqio_bridge, tokenising
 from flan_jax.data.seqio_record import Request
 from flan_jax.data.vocabularies import Vocabulary
 
@@ -70,15 +70,17 @@ def _examples(request: Request, task_name: str, variant: int) -> Iterator[Exampl
   seed = draws.draw(_LARGEST_SEED, request.render_seed, task_name, variant, "SeqIO seed")
   for set_seed in (tf.random.set_seed, np.random.seed, random.seed):
     set_seed(seed)
+  room = tokenising.room_of(request.lengths)
+  lengths = request.lengths if isinstance(room, tokenising.Sides) else None
   dataset = task.get_dataset(
-    sequence_length=request.lengths, split="train", shuffle=False, seed=seed, num_epochs=1, trim_output_features=False
+    sequence_length=lengths, split="train", shuffle=False, seed=seed, num_epochs=1, trim_output_features=False
   )
   absent = {feature: np.zeros(0, np.int32) for feature in prepare.FEATURES if feature not in task.output_features}
   for example in dataset.as_numpy_iterator():
     # A column that is no output feature may be there too, as text.
     columns = {**example, **absent}
     tokens = {feature: _clean(columns[feature]) for feature in prepare.FEATURES}
-    yield Example(_fate(tokens, request.lengths), tokens)
+    yield Example(room.refusal(len(tokens["inputs"]), len(tokens["targets"])) or "kept", tokens)
 
 
 def _require_fit(task: seqio.Task, vocabulary: Vocabulary) -> None:
@@ -114,10 +116,3 @@ def _digest(path: str) -> str:
 def _clean(tokens: np.ndarray) -> np.ndarray:
   """Without the EOS at the end, if there is one: the stream appends it."""
   return tokens[:-1] if len(tokens) and tokens[-1] == Vocabulary.eos_id else tokens
-
-
-def _fate(tokens: Mapping[str, np.ndarray], lengths: Mapping[str, int]) -> str:
-  if not len(tokens["targets"]):
-    return "left out: empty target"
-  long = [feature for feature, ids in tokens.items() if len(ids) >= lengths[feature]]
-  return f"left out: {long[0]} longer than the row" if long else "kept"

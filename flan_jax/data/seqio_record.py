@@ -25,7 +25,7 @@ class Request:
   Attributes:
     name: of the SeqIO task or mixture.
     module: dotted name of what registers it when imported.
-    lengths: tokens of a row by feature, EOS included.
+    lengths: tokens of a row by feature, EOS included; or {'text': N} under an objective, see `tokenising.room_of`.
     render_seed: of the seeds that SeqIO gives to preprocessors that draw.
     variants: passes over each dataset, each with other seeds.
   """

@@ -18,8 +18,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from flan_jax import errors
-from flan_jax.data import prepare, seqio_check, seqio_reading, store_writing, workers
+from flan_jax.data import prepare, seqio_check, seqio_reading, store_writing, tokenising, workers
 from flan_jax.data.seqio_export import REPORT
 from flan_jax.data.seqio_record import Made, Record, Request, digests, installed_versions, read_record, store_key
 from flan_jax.data.store import Origin, open_store
@@ -185,15 +187,28 @@ def _write(ticket: _Ticket) -> None:
 def _write_pass(ticket: _Ticket, variant: int, writer: store_writing.ShardWriter, counts: Counter[str]) -> int:
   """Writes one variant's examples that fit; returns how many there were."""
   number, said = 0, time.monotonic()
+  room = tokenising.room_of(ticket.request.lengths)
   for example in seqio_reading.examples(ticket.request, ticket.task, variant):
     counts[example.fate] += 1
     if example.fate == "kept":
-      writer.add(example.tokens, Origin(str(number), "", "seqio", 0, variant))
+      counts.update(_add(writer, example.tokens, room, number, variant))
     number += 1
     if time.monotonic() - said > _REPORT_SECONDS:
       said = time.monotonic()
       _report(done=0, note=f"{ticket.task}: {counts.total():,} examples so far")
   return number
+
+
+def _add(
+  writer: store_writing.ShardWriter, tokens: Mapping[str, np.ndarray], room: tokenising.Room, number: int, variant: int
+) -> list[str]:
+  """Writes an example, or the pieces of a text; returns what to count of these."""
+  targets = tokens["targets"]
+  parts = room.pieces(len(tokens["inputs"]), len(targets))
+  for i, part in enumerate(parts):
+    name = f"{number}#{i}" if len(parts) > 1 else str(number)
+    writer.add({**tokens, "targets": targets[part]}, Origin(name, "", "seqio", 0, variant))
+  return ["kept in pieces", *["pieces"] * len(parts)] if len(parts) > 1 else []
 
 
 def _size(manifest: Mapping[str, Any]) -> str:

@@ -2,28 +2,86 @@
 
 Tokens and their EOS must fit. A few-shot prompt loses exemplars, one at a time, until they do. What is still too long
 is left out and the reason told: neither a query nor a target is ever cut.
+
+Under an objective (see `objectives`) only the whole counts, inputs and targets together. A text alone, without inputs,
+is then cut into successive pieces, and nothing of it is lost.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 
 from flan_jax.data.rendering import Rendered, Renderer
 from flan_jax.data.sources import Example
 from flan_jax.data.vocabularies import Vocabulary
 
 TARGETS_TOO_LONG = "left out: targets longer than the row"
-INPUTS_TOO_LONG = "left out: inputs longer than the row, without exemplars too"
+INPUTS_TOO_LONG = "left out: inputs longer than the row"  # without exemplars, too
 EMPTY_TARGET = "left out: empty target"
 NO_RATIONALE = "left out: no rationale, and only rationale formats were asked for"
 
 
+@dataclasses.dataclass(frozen=True)
+class Sides:
+  """Room for examples as they are: so many slots for the inputs, so many for the targets, EOS included."""
+
+  inputs: int
+  targets: int
+
+  def refusal(self, inputs: int, targets: int) -> str:
+    """Why an example of so many tokens is left out (one of the constants above); '' if it is not."""
+    if not targets:
+      return EMPTY_TARGET
+    if targets >= self.targets:
+      return TARGETS_TOO_LONG
+    return INPUTS_TOO_LONG if inputs >= self.inputs else ""
+
+  def pieces(self, inputs: int, targets: int) -> list[slice]:
+    """The parts of the targets that become records: here all in one."""
+    del inputs
+    return [slice(0, targets)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+  """Room for texts under an objective: so many tokens of inputs and targets together, without EOS.
+
+  A text alone is cut into pieces of so many tokens, of which the last has the rest.
+  """
+
+  text: int
+
+  def refusal(self, inputs: int, targets: int) -> str:
+    """Why an example of so many tokens is left out (one of the constants above); '' if it is not."""
+    if not targets:
+      return EMPTY_TARGET
+    if not inputs or inputs + targets <= self.text:
+      return ""
+    return TARGETS_TOO_LONG if targets >= self.text else INPUTS_TOO_LONG
+
+  def pieces(self, inputs: int, targets: int) -> list[slice]:
+    """The parts of the targets that become records."""
+    step = targets if inputs else self.text
+    return [slice(start, min(start + step, targets)) for start in range(0, targets, step)]
+
+
+Room = Sides | Whole
+UNLIMITED = Sides(sys.maxsize, sys.maxsize)
+
+
+def room_of(lengths: Mapping[str, int]) -> Room:
+  """The room that lengths stand for: {'inputs': I, 'targets': T}, or {'text': N} under an objective."""
+  return Whole(lengths["text"]) if "text" in lengths else Sides(lengths["inputs"], lengths["targets"])
+
+
 @dataclasses.dataclass(slots=True)
 class Tokenised:
-  """A rendered example as clean token ids, without EOS.
+  """A rendered example, or a piece of it, as clean token ids without EOS.
 
   Attributes:
     left_out: why it may not be trained on (one of the constants above); '' if it fits.
     exemplars_dropped: how many the length rule took from the prompt that was drawn.
+    piece: its number among the pieces that a text was cut into; None for an example that is whole.
   """
 
   rendered: Rendered
@@ -31,53 +89,58 @@ class Tokenised:
   targets: list[int]
   left_out: str = ""
   exemplars_dropped: int = 0
+  piece: int | None = None
+
+  @property
+  def example_id(self) -> str:
+    """The example's own, or 'ID#0', 'ID#1', ... of its pieces."""
+    identifier = self.rendered.example_id
+    return identifier if self.piece is None else f"{identifier}#{self.piece}"
 
 
 def tokenise(
   renderer: Renderer,
   vocabulary: Vocabulary,
-  lengths: tuple[int, int],
+  room: Room,
   examples: Sequence[Example],
   variant: int = 0,
 ) -> list[Tokenised | str]:
   """Each example rendered, tokenised and made to fit; the reason alone where it cannot even be rendered.
 
   Args:
-    lengths: (inputs, targets) tokens of a row, EOS included.
+    room: what has to hold it. Only a `Whole` cuts, into several entries of one example.
     examples: some hundreds at a time are tokenised fastest.
     variant: which set of draws, see `Renderer.render`.
   """
   possible = [renderer.renders(example) for example in examples]
   able = [example for example, can in zip(examples, possible, strict=True) if can]
-  done = iter(_fitted(renderer, vocabulary, lengths, able, variant))
-  return [next(done) if can else NO_RATIONALE for can in possible]
+  done = iter(_fitted(renderer, vocabulary, room, able, variant))
+  return [each for can in possible for each in (_pieces(next(done), room) if can else [NO_RATIONALE])]
 
 
 def _fitted(
-  renderer: Renderer, vocabulary: Vocabulary, lengths: tuple[int, int], examples: Sequence[Example], variant: int
+  renderer: Renderer, vocabulary: Vocabulary, room: Room, examples: Sequence[Example], variant: int
 ) -> list[Tokenised]:
   rendered = [renderer.render(example, variant) for example in examples]
   inputs = vocabulary.encode([one.inputs for one in rendered])
   targets = vocabulary.encode([one.targets for one in rendered])
   out = [Tokenised(*parts) for parts in zip(rendered, inputs, targets, strict=True)]
   for one in out:
-    one.left_out = _refusal(one, lengths[1])
-  long = [i for i, one in enumerate(out) if not one.left_out and len(one.inputs) >= lengths[0]]
-  while long:
-    shorter = [i for i in long if out[i].rendered.shots > 0]
-    for i in set(long) - set(shorter):
-      out[i].left_out = INPUTS_TOO_LONG
-    for i in shorter:
+    one.left_out = room.refusal(len(one.inputs), len(one.targets))
+  long = range(len(out))
+  while long := [i for i in long if out[i].left_out == INPUTS_TOO_LONG and out[i].rendered.shots > 0]:
+    for i in long:
       drawn = out[i].rendered
       out[i].rendered = renderer.render(examples[i], variant, format=drawn.format, shots=drawn.shots - 1)
       out[i].exemplars_dropped += 1
-    for i, tokens in zip(shorter, vocabulary.encode([out[i].rendered.inputs for i in shorter]), strict=True):
+    for i, tokens in zip(long, vocabulary.encode([out[i].rendered.inputs for i in long]), strict=True):
       out[i].inputs = tokens
-    long = [i for i in shorter if len(out[i].inputs) >= lengths[0]]
+      out[i].left_out = room.refusal(len(tokens), len(out[i].targets))
   return out
 
 
-def _refusal(one: Tokenised, targets_length: int) -> str:
-  if not one.targets:
-    return EMPTY_TARGET
-  return TARGETS_TOO_LONG if len(one.targets) >= targets_length else ""
+def _pieces(one: Tokenised, room: Room) -> list[Tokenised]:
+  parts = [] if one.left_out else room.pieces(len(one.inputs), len(one.targets))
+  if len(parts) <= 1:
+    return [one]
+  return [dataclasses.replace(one, targets=one.targets[part], piece=i) for i, part in enumerate(parts)]

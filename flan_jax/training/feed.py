@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flan_jax import configuration, progress
+from flan_jax.data.objectives import Objective, described, longest_text
 from flan_jax.data.preparation import Preparation, store_folder
 from flan_jax.data.segments import row_shape
 from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.stream import Position, Prefetcher, Stream
-from flan_jax.data.vocabularies import Vocabulary
+from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.training.windows import WindowLog
@@ -49,10 +50,10 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
   """The feed of a run.
 
   Raises:
-    UsageError: an unknown mixture.
+    UsageError: an unknown mixture, an objective that the rows or the vocabulary do not allow.
     FlanJaxError: see `Preparation.stores`.
   """
-  return _feed(training, preparation(training, vocabulary).stores(progress=progress.shown))
+  return _feed(training, vocabulary, preparation(training, vocabulary).stores(progress=progress.shown))
 
 
 def past_feed(model_dir: pathlib.Path) -> Feed:
@@ -62,24 +63,29 @@ def past_feed(model_dir: pathlib.Path) -> Feed:
     UsageError: the folder holds no checkpoint, or its config.gin says something else.
     StoreError: a store is damaged or no more.
   """
-  before = layout.read_record(layout.step_folder(model_dir))["data"]
+  record = layout.read_record(layout.step_folder(model_dir))
+  before = record["data"]
+  vocabulary = load_vocabulary(str(model_dir / layout.VOCABULARY_FILE), extra_ids=record["vocabulary"]["extra_ids"])
   configuration.parse((model_dir / "config.gin").read_text(encoding="utf-8").splitlines())
   training = dataclasses.replace(configuration.build(), model_dir=str(model_dir))
   folder = store_folder(training.store_dir)
-  feed = _feed(training, [open_store(folder / at, before["rates"][task]) for task, at in before["stores"].items()])
+  stores = [open_store(folder / at, before["rates"][task]) for task, at in before["stores"].items()]
+  feed = _feed(training, vocabulary, stores)
   if changed := [name for name in feed.identity if feed.identity[name] != before.get(name)]:
     raise UsageError(f"{model_dir}/config.gin is not what its checkpoints were trained with: {', '.join(changed)}")
   return feed
 
 
-def _feed(training: "Training", stores: Sequence[TaskStore]) -> Feed:
+def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskStore]) -> Feed:
   lengths = training.task_feature_lengths
+  objective = _objective(training, vocabulary)
   identity = {
     "mixture": training.mixture_or_task_name,
     "task_feature_lengths": dict(lengths),
     "batch_size": training.batch_size,
     "seed": training.seed,
     "window": training.window,
+    "objective": described(objective),
     "rates": {store.task: store.rate for store in stores},
     "stores": {store.task: os.path.relpath(store.folder, store_folder(training.store_dir)) for store in stores},
   }
@@ -91,6 +97,7 @@ def _feed(training: "Training", stores: Sequence[TaskStore]) -> Feed:
     training.batch_size,
     training.seed,
     training.window,
+    objective,
     planned=log.planned,
   )
   return Feed(stream, tuple(store.task for store in stores), identity)
@@ -98,10 +105,11 @@ def _feed(training: "Training", stores: Sequence[TaskStore]) -> Feed:
 
 def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:
   """How the settings of a run say that its mixture is prepared."""
+  lengths, objective = training.task_feature_lengths, _objective(training, vocabulary)
   return Preparation(
     mixture=training.mixture_or_task_name,
     vocabulary=vocabulary,
-    lengths=training.task_feature_lengths,
+    lengths=lengths if objective is None else {"text": longest_text(objective, row_shape(lengths))},
     data_dir=training.data_dir,
     store_dir=training.store_dir,
     missing=training.missing,
@@ -109,3 +117,7 @@ def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:
     render_seed=training.render_seed,
     variants=training.variants,
   )
+
+
+def _objective(training: "Training", vocabulary: Vocabulary) -> Objective | None:
+  return training.objective and training.objective.for_vocabulary(vocabulary)

@@ -15,6 +15,7 @@ import jax
 
 from flan_jax import configuration, progress
 from flan_jax.atomic import write_atomically
+from flan_jax.data.objectives import Objective
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
@@ -70,6 +71,7 @@ class Training:
     module: a Python module that registers the mixture with SeqIO.
     initial_checkpoint_path: parameters to start from: a MODEL_DIR, a step in it, or a Hugging Face folder.
     learning_rate: multiplied by the schedule.
+    objective: what is made of each example, such as SpanCorruption(); None leaves it as it is. See `data.objectives`.
     seed: of initialisation, dropout and the order of examples.
     render_seed: of wordings, formats and exemplars.
     variants: how often each example is prepared under other draws of these; epoch e reads variant e mod this.
@@ -95,6 +97,7 @@ class Training:
   schedule: Schedule = dataclasses.field(default_factory=Constant)
   loss: Loss = dataclasses.field(default_factory=Loss)
   partitioning: Partitioning = dataclasses.field(default_factory=Partitioning)
+  objective: Objective | None = None
   seed: int = 0
   render_seed: int = 0
   variants: int = 1

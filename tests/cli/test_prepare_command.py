@@ -42,6 +42,15 @@ def records(line) -> dict[str, bytes]:
   return {path.name: path.read_bytes() for path in pathlib.Path(line["folder"]).glob("*.[bn]*")}
 
 
+def test_what_is_prepared_for_an_objective_has_to_fit_as_a_whole(prepared):
+  """In few-shot prompts exemplars are dropped for it; nothing else is limited."""
+  (line,) = prepared("--text_length", "60")
+  (shorter,) = prepared("--text_length", "30")
+  assert line["folder"] != shorter["folder"]
+  assert shorter["tokens"] <= 30 * shorter["examples"]
+  assert json.loads((pathlib.Path(line["folder"]) / "manifest.json").read_text())["key"]["lengths"] == {"text": 60}
+
+
 def test_what_is_made_is_told_as_json_and_as_a_table(prepared, arguments, capsys):
   (line,) = prepared()
   assert line["task"] == "cot.gsm8k"

@@ -174,7 +174,7 @@ def test_examples_without_rationale_are_left_out_of_rationale_formats(prepared, 
   renderer = Renderer("toy.capitals", toy.data_dir, formats=(("cot", 1),))
   bare = dataclasses.replace(renderer.source[0], fields={"question": "Where?", "label": "here"})
   reasoned = renderer.source[1]
-  made = tokenising.tokenise(renderer, vocabulary, (64, 64), [bare, reasoned, bare])
+  made = tokenising.tokenise(renderer, vocabulary, tokenising.Sides(64, 64), [bare, reasoned, bare])
   assert (made[0], made[2]) == (tokenising.NO_RATIONALE, tokenising.NO_RATIONALE)
   assert made[1].rendered.example_id == reasoned.id
 

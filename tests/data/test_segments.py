@@ -104,3 +104,5 @@ def test_sequences_are_cut_and_joined_without_loss(rows):
     if parts:
       assert Sequences.joined(parts).tokens.tolist() == side.tokens.tolist()
     assert Sequences.of(side.clean()).tokens.tolist() == side.tokens.tolist()
+    backwards = side.at(np.arange(len(side.lengths))[::-1])
+    assert [tokens.tolist() for tokens in backwards.clean()] == [tokens.tolist() for tokens in side.clean()][::-1]

@@ -67,8 +67,7 @@ def test_a_seqio_task_gives_the_stores_tokens(configured, toy, model_path):
   mixture = mixtures.get_mixture("toy.capitals")
   renderer = rendering.Renderer("toy.capitals", toy.data_dir, seed=3, formats=mixture.formats, shots=mixture.shots)
   examples = [renderer.source[int(i)] for i in renderer.splits.train]
-  room = (LENGTHS["inputs"], LENGTHS["targets"])
-  made = tokenising.tokenise(renderer, vocabularies.Vocabulary(model_path), room, examples)
+  made = tokenising.tokenise(renderer, vocabularies.Vocabulary(model_path), tokenising.room_of(LENGTHS), examples)
   ours = [(one.inputs, one.targets) for one in made if not one.left_out]
   task = seqio.get_mixture_or_task("toy.capitals")
   rows = list(task.get_dataset(LENGTHS, "train", shuffle=False).as_numpy_iterator())

@@ -55,6 +55,32 @@ def test_a_change_that_shows_in_no_example_is_checked_once(vocabulary, tmp_path,
   assert here.actions == ["prepare", "check"]
 
 
+def test_long_texts_are_cut_under_an_objective_and_checked_whole(vocabulary, tmp_path, here):
+  """A task with targets alone: 30 words are several records of at most 9 tokens and, for the check, one example."""
+
+  def stores():
+    return seqio_export.prepare_registered(
+      "mine_targets", "my_tasks", vocabulary=vocabulary, lengths={"text": 9}, store_dir=tmp_path
+    )
+
+  (store,) = stores()
+  ids = [origin.example_id for origin in store.origins(range(len(store)))]
+  targets = tokens_of(store)["targets"]
+  (whole,) = vocabulary.encode([TEXTS[4][1]])
+  assert ids[:5] == ["0", "1", "2", "3", "4#0"]
+  assert max(map(len, targets)) == 9
+  assert [token for piece in targets[4:] for token in piece] == whole
+  counts = store.manifest["counts"]
+  assert counts == {"kept": 5, "kept in pieces": 1, "pieces": len(store) - 4}
+  with edited([*TEXTS[:4], ("red", "pear " * 29 + "plum")]), pytest.raises(errors.FlanJaxError) as error:
+    stores()
+  assert "1 of 5 sampled examples differ" in str(error.value)
+  assert "--text_length 9" in str(error.value)
+  with edited(rates={**RATES, "mine_bare": 0.75}):
+    assert stores()[0].folder == store.folder
+  assert here.actions[-1] == "check"
+
+
 def test_changed_examples_are_refused_with_a_diff_and_nothing_is_written(folder, vocabulary, tmp_path):
   """In the subprocess, as a user has it."""
   export("mine_eos", vocabulary, tmp_path)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
-from flan_jax.data.segments import EncoderDecoderRows
+from flan_jax.data.objectives import Denoisers, PrefixLM, SpanCorruption
+from flan_jax.data.segments import DecoderRows, EncoderDecoderRows
 from flan_jax.data.stream import Position, Prefetcher, Stream
 
 SHAPE = EncoderDecoderRows(24, 12)
@@ -30,6 +31,22 @@ def stream(stores):
 
 def stream_of(stores, seed=3, window=60):
   return Stream(stores, [store.rate for store in stores], SHAPE, ROWS, seed, window)
+
+
+WIDER = EncoderDecoderRows(24, 16)  # a prefix LM's targets may be nearly all of an example's 13 tokens
+SPANS = SpanCorruption(sentinels=(999, 9))
+CORRUPTED = {
+  "span_corruption": (SPANS, WIDER),
+  "prefix_lm": (PrefixLM(), WIDER),
+  "denoisers": (Denoisers((SPANS, PrefixLM()), modes=((900,), (901,))), WIDER),
+  "prefix_lm_in_decoder_rows": (PrefixLM(), DecoderRows(24)),
+  "span_corruption_in_decoder_rows": (SPANS, DecoderRows(24)),
+}
+with_objectives = pytest.mark.parametrize(("objective", "shape"), CORRUPTED.values(), ids=CORRUPTED)
+
+
+def corrupting(stores, objective, shape, seed=3):
+  return Stream(stores, [store.rate for store in stores], shape, ROWS, seed, 60, objective)
 
 
 def take(stream, batches, position=Position()):  # noqa: B008 (frozen)
@@ -115,6 +132,65 @@ def test_shards_concatenate_to_the_batch(stores, stream, count):
     position = after
 
 
+@with_objectives
+def test_a_corrupting_stream_resumes_and_shards_as_any_other(stores, objective, shape):
+  stream = corrupting(stores, objective, shape)
+  hosts = [corrupting(stores, objective, shape) for _ in range(4)]
+  position = Position()
+  for _ in range(10):  # over the ends of several windows
+    batch, after = stream.batch(position)
+    parts = [host.batch(Position.from_json(position.to_json()), (i, 4))[0] for i, host in enumerate(hosts)]
+    assert_equal(batch, {name: np.concatenate([part[name] for part in parts]) for name in batch})
+    assert_equal(batch, corrupting(stores, objective, shape).batch(position)[0])
+    position = after
+  assert position.window >= 2
+  other = corrupting(stores, objective, shape, seed=4).batch(Position())[0]
+  assert not np.array_equal(other["decoder_target_tokens"], stream.batch(Position())[0]["decoder_target_tokens"])
+
+
+@with_objectives
+def test_a_segment_is_what_its_key_makes_of_its_example(stores, objective, shape):
+  """Wherever it is packed, and in rows that are filled as well as others."""
+  stream = corrupting(stores, objective, shape)
+  plan, seen = stream.plan(0), 0
+  entries = zip(plan.task.tolist(), plan.example.tolist(), plan.epoch.tolist(), strict=True)
+  keys = dict(zip(entries, plan.key, strict=True))
+  tasks = [store.task for store in stream.stores]
+  batch = stream.batch(Position())[0]
+  assert max((batch[name] > 0).mean() for name in batch if name.endswith("segment_ids")) > 0.6
+  for segment in stream.rows(Position()):
+    task = tasks.index(segment.task)
+    record = np.array([stream._records.first[task] + segment.example])
+    key = np.array([keys[task, segment.example, segment.epoch]])
+    alone = shape.batch(1, np.array([0]), *objective.made(*stream._records.read(record), key))
+    for name in alone:
+      ids = f"{name.partition('_')[0]}_segment_ids"
+      if name != ids:
+        here, there = batch[ids][segment.row] == segment.segment, alone[ids][0] == 1
+        assert batch[name][segment.row][here].tolist() == alone[name][0][there].tolist()
+    seen += 1
+  assert seen > ROWS
+
+
+def test_another_epoch_corrupts_an_example_differently(stores):
+  """Task 1 has 7 examples, all of which come again and again."""
+  stream = corrupting(stores, PrefixLM(), WIDER)
+  plans = [stream.plan(window) for window in range(12)]
+  entries = {
+    (example, epoch): key
+    for plan in plans
+    for task, example, epoch, key in zip(plan.task, plan.example, plan.epoch, plan.key, strict=True)
+    if task == 1
+  }
+  lengths = np.tile([[9, 4]], (len(entries), 1))
+  splits = PrefixLM().lengths(lengths, np.array(list(entries.values())))[:, 0]
+  by_example = {example: set() for example, _ in entries}
+  for (example, _), read in zip(entries, splits.tolist(), strict=True):
+    by_example[example].add(read)
+  assert max(epoch for _, epoch in entries) >= 5
+  assert min(len(found) for found in by_example.values()) >= 3
+
+
 def test_a_batch_may_be_larger_than_a_window(stores):
   small = stream_of(stores, window=5)
   batch, after = small.batch(Position())
@@ -173,6 +249,11 @@ def test_tasks_without_examples_or_rate_are_passed_over(tmp_path, stores):
 def test_rows_shorter_than_the_stores_examples_are_refused(stores):
   with pytest.raises(errors.FlanJaxError, match=r"t.0.*longer than a row of \[8, 12\]"):
     Stream(stores, [1, 1, 1], EncoderDecoderRows(8, 12), ROWS, 0)
+
+
+def test_rows_too_short_for_what_an_objective_may_make_are_refused(stores):
+  with pytest.raises(errors.FlanJaxError, match=r"longer than a row of \[24, 12\]"):
+    Stream(stores, [1, 1, 1], SHAPE, ROWS, 0, objective=Denoisers((PrefixLM(),), modes=((5,) * 20,)))
 
 
 def test_impossible_shards_and_positions_are_refused(stream):
