@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flan_jax import configuration, progress
+from flan_jax import configuration, processes, progress
 from flan_jax.data.preparation import Preparation, store_folder
 from flan_jax.data.segments import row_shape
 from flan_jax.data.store import TaskStore, open_store
@@ -40,19 +40,24 @@ class Feed:
     """A position as a checkpoint holds it."""
     return Position.from_json(content)
 
-  def batches(self, position: Position) -> Prefetcher:
-    """A context manager that makes batches from there on in a thread of its own."""
-    return Prefetcher(self.stream, position)
+  def batches(self, position: Position, shard: tuple[int, int] = (0, 1)) -> Prefetcher:
+    """A context manager that makes batches from there on in a thread of its own.
+
+    Args:
+      shard: (index, count) of the rows wanted, as `partitioning.process_rows` says them.
+    """
+    return Prefetcher(self.stream, position, shard)
 
 
 def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
-  """The feed of a run.
+  """The feed of a run. Of several processes the first prepares what is missing, while the others wait.
 
   Raises:
     UsageError: an unknown mixture.
     FlanJaxError: see `Preparation.stores`.
   """
-  return _feed(training, preparation(training, vocabulary).stores(progress=progress.shown))
+  asked = preparation(training, vocabulary)
+  return _feed(training, processes.first_then_others("stores", lambda: asked.stores(progress=progress.shown)))
 
 
 def past_feed(model_dir: pathlib.Path) -> Feed:
@@ -91,7 +96,7 @@ def _feed(training: "Training", stores: Sequence[TaskStore]) -> Feed:
     training.batch_size,
     training.seed,
     training.window,
-    planned=log.planned,
+    planned=log.planned if processes.is_first() else None,
   )
   return Feed(stream, tuple(store.task for store in stores), identity)
 

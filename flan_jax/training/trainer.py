@@ -12,7 +12,7 @@ from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import Optimizer, scheduled
 from flan_jax.training.schedules import Schedule
 from flan_jax.training.state import TrainState, abstract_state, new_state
-from flan_jax.training.step import Batch, StepMetrics, make_step
+from flan_jax.training.step import STOP, Batch, StepMetrics, make_step
 
 
 class Trainer:
@@ -57,9 +57,16 @@ class Trainer:
     placed = jax.device_put(params, self.shardings.params)
     return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(placed)
 
-  def place(self, batch: Mapping[str, np.ndarray]) -> Batch:
-    """This process's rows of a batch, on the devices."""
-    return {name: jax.make_array_from_process_local_data(self._rows, rows) for name, rows in batch.items()}
+  def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0) -> Batch:
+    """This process's rows of a batch, on its devices.
+
+    Args:
+      batch: the rows that `partitioning.process_rows` says.
+      stop_requested: a signal's number where this process wishes to stop; see `loop.StopRequest`.
+    """
+    rows = len(next(iter(batch.values())))
+    batch = {**batch, STOP: np.full((rows, 1), stop_requested, np.int32)}
+    return {name: jax.make_array_from_process_local_data(self._rows, array) for name, array in batch.items()}
 
   def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
     """One update; returns before the devices are done. The given state's buffers are reused: do not touch it again."""
