@@ -10,6 +10,9 @@ jax.distributed's store has no public name in JAX 0.10; Orbax uses it by the sam
 import collections
 import contextlib
 import json
+import os
+import pathlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -107,25 +110,45 @@ def check_same(things: Mapping[str, Any]) -> None:
   Args:
     things: name to a value that survives JSON.
   """
-  client = _client()
-  if client is None:
-    return
-  import jax
-
   mine = json.loads(json.dumps(things))
   difference = _difference(from_first("settings", lambda: mine), mine)
-  key = _next_key("differences")
-  client.key_value_set(f"{key}/{jax.process_index()}", difference)
-
-  def all_differences() -> list[str]:
-    told = {index: _read(client, f"{key}/{index}") for index in range(jax.process_count())}
-    return [f"process {index} has {difference}" for index, difference in told.items() if difference]
-
-  if differences := from_first("verdict", all_differences):
+  if told := _objections(f"has {difference}" if difference else ""):
     raise UsageError(
-      f"the processes were not started alike: {'; '.join(differences[:3])}. Give all of them the same settings, code "
-      "and folders"
+      f"the processes were not started alike: {told}. Give all of them the same settings, code and folders"
     )
+
+
+def check_shared(folder: pathlib.Path) -> None:
+  """Raises FlanJaxError in every process if the folder is not one and the same for all of them."""
+
+  def leave_mark() -> str:
+    handle, path = tempfile.mkstemp(dir=folder, prefix=".shared-")
+    os.close(handle)
+    return pathlib.Path(path).name
+
+  mark = folder / from_first("mark", leave_mark)
+  told = _objections("" if mark.exists() else f"sees another folder in {folder}")
+  if is_first():
+    mark.unlink()
+  if told:
+    raise FlanJaxError(f"{folder} is not shared by the processes: {told}. It must lie on a file system that all see")
+
+
+def _objections(mine: str) -> str:
+  """What the processes object to, or nothing; the same in all of them."""
+  client = _client()
+  if client is None:
+    return mine
+  import jax
+
+  key = _next_key("objections")
+  client.key_value_set(f"{key}/{jax.process_index()}", mine)
+
+  def all_objections() -> str:
+    told = {index: _read(client, f"{key}/{index}") for index in range(jax.process_count())}
+    return "; ".join([f"process {index} {objection}" for index, objection in told.items() if objection][:3])
+
+  return from_first("verdict", all_objections)
 
 
 def _difference(expected: Mapping[str, Any], mine: Mapping[str, Any]) -> str:

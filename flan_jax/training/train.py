@@ -136,6 +136,7 @@ class Training:
     """
     processes.check_same(_settings(self))
     model_dir = _writable(self.model_dir)
+    processes.check_shared(model_dir)
     vocabulary = load_vocabulary(self.vocabulary, self.data_dir)
     _check_vocabulary(self.model, vocabulary)
     mesh = self.partitioning.mesh()

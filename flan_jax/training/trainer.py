@@ -54,8 +54,13 @@ class Trainer:
 
   def start_from(self, params: Params) -> TrainState:
     """Step 0 with given parameters and a fresh optimizer."""
-    placed = jax.device_put(params, self.shardings.params)
-    return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(placed)
+
+    def placed(array: jax.Array, sharding: NamedSharding) -> jax.Array:
+      whole = np.asarray(array)  # each process has all of it and gives its devices their parts
+      return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+
+    params = jax.tree.map(placed, dict(params), self.shardings.params)
+    return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(params)
 
   def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0) -> Batch:
     """This process's rows of a batch, on its devices.

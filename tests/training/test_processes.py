@@ -2,8 +2,10 @@
 the batches are the same bytes always, and on the same devices so is everything else."""
 
 import collections
+import dataclasses
 import json
 import pathlib
+import shutil
 import signal
 
 import jax
@@ -19,6 +21,7 @@ from flan_jax.training import train
 from tests.data.handmade import make_store, numbered
 from tests.training.launching import (
   KILLED,
+  Launcher,
   check_close_losses,
   check_same_batches,
   check_same_run,
@@ -32,9 +35,13 @@ PERIOD = 4  # of checkpoints, in the runs that are killed
 
 @pytest.fixture(scope="session")
 def whole_of_two(launch, tmp_path_factory) -> pathlib.Path:
-  """The MODEL_DIR of an uninterrupted run in two processes; read only."""
+  """The MODEL_DIR of an uninterrupted run in two processes, one of which prepared the task; read only."""
   model_dir = tmp_path_factory.mktemp("whole_of_two")
-  assert f"finished at step {STEPS}" in launch.finish(model_dir, processes=2)
+  unprepared = dataclasses.replace(launch, store_dir=tmp_path_factory.mktemp("store_of_two"))
+  ended = unprepared.run(model_dir, processes=2)
+  assert [each.code for each in ended] == [0, 0], ended
+  assert [f"finished at step {STEPS}" in each.said for each in ended] == [True, False]
+  assert ["preparing" in each.said for each in ended] == [True, False]
   return model_dir
 
 
@@ -115,10 +122,38 @@ def test_eight_devices_then_four_then_eight(store, whole, tmp_path, monkeypatch)
 
 def test_processes_that_were_started_otherwise_are_refused(launch, tmp_path):
   """In both, before anything is compiled; and the difference is named."""
-  for ended in launch.run(tmp_path, processes=2, of_process={1: ("--seed", "7")}, patient=True):
-    assert ended.code == 1
-    assert "not started alike: process 1 has seed '7' (process 0: '0')" in ended.said.splitlines()[-1]
+  message = "not started alike: process 1 has seed '7' (process 0: '0')"
+  _check_refused(launch, tmp_path, ("--seed", "7"), message)
   assert not layout.saved_steps(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_model_dir_of_each_ones_own_is_refused(launch, tmp_path):
+  """The parts of a checkpoint that one process writes would never meet the others."""
+  _check_refused(launch, tmp_path / "0", ("--elsewhere", str(tmp_path / "1")), "process 1 sees another folder in")
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_refused_in_all_processes(launch, whole_of_two, tmp_path):
+  model_dir = shutil.copytree(whole_of_two, tmp_path / "model")
+  folder = layout.step_folder(model_dir)
+  file = max((folder / "params" / "ocdbt.process_1").rglob("*"), key=lambda path: path.stat().st_size)
+  file.write_bytes(file.read_bytes()[:-1] + b"x")
+  _check_refused(launch, model_dir, (), f"file {file.relative_to(folder)} has changed", steps=STEPS + 1)
+
+
+def _check_refused(launch: Launcher, model_dir: pathlib.Path, of_process: tuple, message: str, **settings) -> None:
+  for ended in launch.run(model_dir, processes=2, of_process={1: of_process}, patient=True, **settings):
+    assert ended.code == 1, ended.said
+    assert message in ended.said.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_two_processes_start_from_the_parameters_of_another_run(launch, whole, tmp_path):
+  """Those of one process, and step 0 holds them."""
+  launch.finish(tmp_path, "--initial", str(whole), processes=2, steps=2)
+  first, given = (layout.load(path).params for path in (tmp_path / "checkpoints" / "0", whole))
+  jax.tree.map(np.testing.assert_array_equal, first, given)
 
 
 @pytest.mark.slow

@@ -124,6 +124,8 @@ def main() -> None:
   parser.add_argument("--model_axis", type=int, default=1)
   parser.add_argument("--checkpoint_period", type=int, default=1000)
   parser.add_argument("--seed", type=int, default=0)
+  parser.add_argument("--initial")
+  parser.add_argument("--elsewhere", help="A model_dir of this process's own")
   parser.add_argument("--signal", help="STEP:NAME:SECONDS after that step's batch was placed")
   given = parser.parse_args()
   prepare_jax(given.devices)
@@ -134,11 +136,12 @@ def main() -> None:
     Observed.signal_at = int(step), signal.Signals[name], float(seconds)
   rows = pathlib.Path(given.model_dir) / f"rows-{Observed.placed}-{given.process}-{os.getpid()}.txt"
   training = toy_run(
-    given.model_dir,
+    given.elsewhere or given.model_dir,
     given.store_dir,
     given.steps,
     checkpoint_period=given.checkpoint_period,
     seed=given.seed,
+    initial_checkpoint_path=given.initial,
     partitioning=Partitioning(model=given.model_axis),
   )
   several = processes.joined(given.coordinator, given.processes, given.process)
