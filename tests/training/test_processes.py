@@ -17,7 +17,6 @@ from flan_jax import processes
 from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.stream import Position, Stream
 from flan_jax.interop import checkpoints as layout
-from flan_jax.training import train
 from tests.data.handmade import make_store, numbered
 from tests.training.launching import (
   KILLED,
@@ -28,7 +27,7 @@ from tests.training.launching import (
   metrics_of,
   randomly,
 )
-from tests.training.toy_run import STEPS, Observed, steps_after_mid_windows, toy_run
+from tests.training.toy_run import STEPS, steps_after_mid_windows
 
 PERIOD = 4  # of checkpoints, in the runs that are killed
 
@@ -106,15 +105,11 @@ def test_two_processes_of_several_devices_are_one(devices, model_axis, launch, w
   check_close_losses(tmp_path, whole)
 
 
-def test_eight_devices_then_four_then_eight(store, whole, tmp_path, monkeypatch):
-  """On fake devices, as `whole` is on one."""
-  every = jax.devices()
-  monkeypatch.setattr(train, "Trainer", Observed)
-  for steps, devices in ((7, 8), (18, 4), (STEPS, 8)):
-    monkeypatch.setattr(jax, "devices", lambda count=devices: every[:count])
-    with (tmp_path / f"rows-{steps}.txt").open("w") as rows:
-      monkeypatch.setattr(Observed, "rows", rows)
-      assert toy_run(tmp_path, store, steps).run().step == steps
+def test_eight_devices_then_four_then_eight(launch, whole, tmp_path):
+  """On fake devices; `whole` had one."""
+  draw = randomly("8, 4, 8")
+  for steps, devices in ((draw.randint(1, 12), 8), (draw.randint(13, STEPS - 1), 4), (STEPS, 8)):
+    launch.finish(tmp_path, "--devices", str(devices), steps=steps)
     assert f"Mesh: data {devices} x" in (tmp_path / "model-info.txt").read_text()
   check_same_batches(tmp_path, whole)
   check_close_losses(tmp_path, whole)

@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import threading
+import types
 from typing import Any
 
 import jax
@@ -112,6 +113,14 @@ def _row_digests(batch: dict[str, jax.Array]) -> dict[int, str]:
   return {row: digest.hexdigest()[:16] for row, digest in digests.items()}
 
 
+def _keep_compilations() -> None:
+  """JAX lets process 0 alone write to the cache of compilations, but looks the others' up under keys of their own; here
+  each writes, which spares 6 CPU seconds a start."""
+  from jax._src import compiler
+
+  compiler.distributed = types.SimpleNamespace(global_state=types.SimpleNamespace(process_id=0, client=None))
+
+
 def main() -> None:
   parser = argparse.ArgumentParser()
   for name in ("model_dir", "store_dir"):
@@ -146,6 +155,7 @@ def main() -> None:
   )
   several = processes.joined(given.coordinator, given.processes, given.process)
   with several if given.coordinator else contextlib.nullcontext():
+    _keep_compilations()
     rows.parent.mkdir(parents=True, exist_ok=True)
     Observed.rows = rows.open("w")
     train.Trainer = Observed
