@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 from flan_jax.interop import checkpoints as layout
+from flan_jax.training.feed import past_feed
 from tests.training.toy_run import STEPS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -118,6 +119,21 @@ def rows_placed(model_dir: pathlib.Path) -> dict[int, dict[int, str]]:
       step, row, digest = line.split()
       assert found.setdefault(int(step), {}).setdefault(int(row), digest) == digest, f"{file}: {line}"
   return found
+
+
+def steps_after_mid_windows(whole: pathlib.Path, period: int) -> list[int]:
+  """Steps in which a kill leaves a checkpoint in the middle of a window, whether or not the newest one is whole yet.
+
+  Args:
+    whole: MODEL_DIR of a finished run of the same stream.
+  """
+  feed = past_feed(whole)
+  rows, position = {}, feed.beginning
+  for step in range(1, STEPS):
+    _, position = feed.stream.batch(position)
+    rows[step] = position.row
+  newest = {step: (step - 1) // period * period for step in range(2 * period + 1, STEPS - period)}
+  return [step for step, saved in newest.items() if rows[saved] and rows[saved - period]]
 
 
 def metrics_of(model_dir: pathlib.Path) -> list[dict]:

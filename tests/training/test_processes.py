@@ -14,6 +14,7 @@ import pytest
 import scipy.stats
 
 from flan_jax import processes
+from flan_jax.data.segments import EncoderDecoderRows
 from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.stream import Position, Stream
 from flan_jax.interop import checkpoints as layout
@@ -26,8 +27,9 @@ from tests.training.launching import (
   check_same_run,
   metrics_of,
   randomly,
+  steps_after_mid_windows,
 )
-from tests.training.toy_run import STEPS, steps_after_mid_windows
+from tests.training.toy_run import STEPS
 
 PERIOD = 4  # of checkpoints, in the runs that are killed
 
@@ -58,7 +60,7 @@ def test_two_processes_are_one(whole, whole_of_two):
 def test_two_processes_killed_and_resumed_equal_uninterrupted_ones(launch, whole_of_two, tmp_path):
   """Either of the two is killed in a random step; the other goes down with it."""
   draw = randomly("SIGKILL of two")
-  at, victim = draw.choice(steps_after_mid_windows(launch.store_dir, PERIOD)), draw.randrange(2)
+  at, victim = draw.choice(steps_after_mid_windows(whole_of_two, PERIOD)), draw.randrange(2)
   period = ("--checkpoint_period", str(PERIOD))
   ended = launch.run(tmp_path, *period, processes=2, signals={victim: f"{at}:SIGKILL:{draw.uniform(0, 0.01)}"})
   assert ended[victim].code == KILLED, f"process {victim} in step {at}: {ended}"
@@ -191,7 +193,7 @@ def _interrupted(stores: list[TaskStore], draw) -> tuple[collections.Counter, in
   batches: dict[int, list[tuple[int, int]]] = {}
   position, step = Position(), 0
   while len(batches) < 120 or position.row:
-    stream = Stream([open_store(store.folder) for store in stores], RATES, {"inputs": 24, "targets": 12}, 8, 3, WINDOW)
+    stream = Stream([open_store(store.folder) for store in stores], RATES, EncoderDecoderRows(24, 12), 8, 3, WINDOW)
     hosts, steps = draw.choice([1, 2, 4]), draw.randint(1, 9)
     at = position
     for number in range(step, step + steps):

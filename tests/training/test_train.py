@@ -18,8 +18,8 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.training.feed import past_feed
 from flan_jax.training.optimizers import AdamW
-from tests.training.launching import KILLED, check_same_run, metrics_of, randomly
-from tests.training.toy_run import MODEL, STEPS, TASK, steps_after_mid_windows, toy_run
+from tests.training.launching import KILLED, check_same_run, metrics_of, randomly, steps_after_mid_windows
+from tests.training.toy_run import MODEL, STEPS, TASK, toy_run
 
 PERIOD = 4  # of checkpoints, in the runs that are killed
 
@@ -61,7 +61,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(launch, whole, tmp_path):
   """SIGKILL in a random step leaves lines behind the last checkpoint, which are not there twice afterwards; that one is
   in the middle of a window."""
   draw = randomly("SIGKILL")
-  at = draw.choice(steps_after_mid_windows(launch.store_dir, PERIOD))
+  at = draw.choice(steps_after_mid_windows(whole, PERIOD))
   period = ("--checkpoint_period", str(PERIOD))
   (ended,) = launch.run(tmp_path, *period, signals={0: f"{at}:SIGKILL:{draw.uniform(0, 0.01)}"})
   assert ended.code == KILLED, f"killed in step {at}: {ended.said}"

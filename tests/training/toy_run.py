@@ -22,7 +22,6 @@ from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.training import train
-from flan_jax.training.feed import open_feed
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.train import Training
 from flan_jax.training.trainer import Trainer
@@ -65,18 +64,6 @@ def prepare_toy(store_dir: pathlib.Path) -> None:
   """Prepares the task in this process, which spares the start of workers."""
   vocabulary = load_vocabulary("demo")
   prepare(get_mixture(TASK), data_dir=None, vocabulary=vocabulary, lengths=LENGTHS, store_dir=store_dir, processes=1)
-
-
-def steps_after_mid_windows(store_dir: pathlib.Path, period: int) -> list[int]:
-  """Steps in which a kill leaves a checkpoint in the middle of a window, whether or not the newest one is whole yet."""
-  training = toy_run("unused", store_dir, 1)
-  feed = open_feed(training, load_vocabulary("demo"))
-  rows, position = {}, feed.beginning
-  for step in range(1, STEPS):
-    _, position = feed.stream.batch(position)
-    rows[step] = position.row
-  newest = {step: (step - 1) // period * period for step in range(2 * period + 1, STEPS - period)}
-  return [step for step, saved in newest.items() if rows[saved] and rows[saved - period]]
 
 
 class Observed(Trainer):
