@@ -73,7 +73,10 @@ def command(mixture, lengths, text_length, vocabulary, suggest_lengths, beam_opt
   if suggest_lengths:
     from flan_jax.cli import lengths_view
 
-    return lengths_view.command(preparation, suggest_lengths, as_json)
+    if text_length:
+      raise UsageError("--suggest_lengths is about rows of inputs and targets, not --text_length")
+    found = lengths_view.content(preparation, suggest_lengths)
+    return click.echo(json.dumps(found, indent=2)) if as_json else lengths_view.show(found)
   from flan_jax import progress
 
   _show(preparation.stores(on_change="prepare", verify=verify, progress=progress.shown), as_json)

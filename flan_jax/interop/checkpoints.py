@@ -21,6 +21,7 @@ import orbax.checkpoint as ocp
 import xxhash
 from jaxtyping import Array, UInt32
 
+from flan_jax import processes
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.models.configs import T5Config
@@ -121,6 +122,8 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
 def restore(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> dict[str, Arrays]:
   """Arrays of a step's folder onto the devices that `wanted` says, each compared with its fingerprint.
 
+  Of several processes all must call it; the first compares the sums of the files, for all.
+
   Args:
     wanted: item (PARAMS, OPTIMIZER) to names to shapes with shardings.
 
@@ -128,14 +131,15 @@ def restore(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> dict[
     FlanJaxError: an array or a file is damaged or absent; names them.
   """
   record = read_record(folder)
-  faults = damaged_files(folder)
+  if faults := processes.from_first("damaged files", lambda: damaged_files(folder)):
+    raise _damaged(folder, faults)
   arrays: dict[str, Arrays] = {}
   for item, abstract in wanted.items():
     try:
       arrays[item] = ocp.StandardCheckpointer().restore((folder / item).absolute(), abstract)
       faults += _strange_arrays(item, arrays[item], record["fingerprints"][item])
     except Exception as error:  # whatever Orbax, TensorStore or a decompressor says of a broken file
-      faults.append(f"{item} cannot be read ({str(error).splitlines()[0][:200]})")
+      raise _damaged(folder, [f"{item} cannot be read ({str(error).splitlines()[0][:200]})"]) from error
   if faults:
     raise _damaged(folder, faults)
   return arrays

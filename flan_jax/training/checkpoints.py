@@ -8,12 +8,17 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from flan_jax import processes
 from flan_jax.interop import checkpoints as layout
 from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
 
 
 class Checkpoints:
-  """The checkpoints of a MODEL_DIR. A context manager: leaving it waits until what was saved is whole on the disk."""
+  """The checkpoints of a MODEL_DIR. A context manager: leaving it waits until what was saved is whole on the disk.
+
+  Of several processes each writes and reads the parts of arrays that its devices hold, in the same folder; all must
+  call each method alike.
+  """
 
   def __init__(self, model_dir: pathlib.Path, record: Mapping[str, Any], keep: int):
     """
@@ -67,6 +72,9 @@ class Checkpoints:
   def _finish(self) -> None:
     """Waits until earlier steps are whole on the disk; only then can the sums of their files be taken."""
     self._manager.wait_until_finished()
+    processes.from_first("file sums", self._write_file_sums)
+
+  def _write_file_sums(self) -> None:
     for step in layout.saved_steps(self._model_dir):
       folder = self._model_dir / layout.CHECKPOINTS / str(step)
       if not (folder / layout.FILES).exists():

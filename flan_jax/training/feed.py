@@ -6,12 +6,12 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flan_jax import configuration, progress
+from flan_jax import configuration, processes, progress
 from flan_jax.data.objectives import Objective, described, longest_text
 from flan_jax.data.preparation import Preparation, store_folder
 from flan_jax.data.segments import row_shape
 from flan_jax.data.store import TaskStore, open_store
-from flan_jax.data.stream import Position, Prefetcher, Stream
+from flan_jax.data.stream import STREAM_VERSION, Position, Prefetcher, Stream
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
@@ -41,19 +41,25 @@ class Feed:
     """A position as a checkpoint holds it."""
     return Position.from_json(content)
 
-  def batches(self, position: Position) -> Prefetcher:
-    """A context manager that makes batches from there on in a thread of its own."""
-    return Prefetcher(self.stream, position)
+  def batches(self, position: Position, shard: tuple[int, int] = (0, 1)) -> Prefetcher:
+    """A context manager that makes batches from there on in a thread of its own.
+
+    Args:
+      shard: (index, count) of the rows wanted, as `partitioning.process_rows` says them.
+    """
+    return Prefetcher(self.stream, position, shard)
 
 
 def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
-  """The feed of a run.
+  """The feed of a run. Of several processes the first prepares what is missing, while the others wait.
 
   Raises:
     UsageError: an unknown mixture, an objective that the rows or the vocabulary do not allow.
     FlanJaxError: see `Preparation.stores`.
   """
-  return _feed(training, vocabulary, preparation(training, vocabulary).stores(progress=progress.shown))
+  asked = preparation(training, vocabulary)
+  stores = processes.first_then_others("stores", lambda: asked.stores(progress=progress.shown))
+  return _feed(training, vocabulary, stores)
 
 
 def past_feed(model_dir: pathlib.Path) -> Feed:
@@ -80,6 +86,7 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
   lengths = training.task_feature_lengths
   objective = _objective(training, vocabulary)
   identity = {
+    "stream": STREAM_VERSION,
     "mixture": training.mixture_or_task_name,
     "task_feature_lengths": dict(lengths),
     "batch_size": training.batch_size,
@@ -98,7 +105,7 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
     training.seed,
     training.window,
     objective,
-    planned=log.planned,
+    planned=log.planned if processes.is_first() else None,
   )
   return Feed(stream, tuple(store.task for store in stores), identity)
 

@@ -9,25 +9,26 @@ import numpy as np
 
 from flan_jax.data.stream import Position
 from flan_jax.training.checkpoints import Checkpoints
-from flan_jax.training.metrics import Meter, batch_counts
+from flan_jax.training.metrics import Meter
 from flan_jax.training.state import TrainState
 from flan_jax.training.trainer import Trainer
 
 # Steps handed to the devices and not looked at yet: enough that they never wait for the host, few enough that batches
-# do not pile up and that a signal is heard after two steps.
+# do not pile up and that a run stops two steps after the batch that carried a signal.
 _IN_FLIGHT = 2
 
 Batches = Iterator[tuple[Mapping[str, np.ndarray], Position]]
 
 
 class StopRequest:
-  """Ctrl-C and SIGTERM as a wish that the loop reads between steps. A context manager.
+  """Ctrl-C and SIGTERM as a wish that goes with the next batch, for all processes must stop at the same step. A context
+  manager.
 
   Attributes:
-    by: the signal's name once there was one. A second Ctrl-C interrupts at once, as ever.
+    number: the signal's once there was one, before that 0. A second Ctrl-C interrupts at once, as ever.
   """
 
-  by: str | None = None
+  number: int = 0
 
   def __enter__(self) -> "StopRequest":
     self._before = {}
@@ -40,9 +41,9 @@ class StopRequest:
       signal.signal(number, handler)
 
   def _heard(self, number: int, _frame) -> None:
-    if self.by is not None and number == signal.SIGINT:
+    if self.number and number == signal.SIGINT:
       raise KeyboardInterrupt
-    self.by = signal.Signals(number).name
+    self.number = number
 
 
 def run_steps(
@@ -56,24 +57,33 @@ def run_steps(
   checkpoints: Checkpoints,
   meter: Meter,
   stop: StopRequest,
-) -> int:
-  """Trains from `step` (the state's) until `until` or a stop request, saves, and returns the step it came to.
+) -> tuple[int, int]:
+  """Trains from `step` (the state's) until `until` or a stop request, and saves.
+
+  A wish to stop goes out with a process's batch and comes back to all of them with what the step says. As that is read
+  `_IN_FLIGHT` steps behind, in every process at the same step, all stop and save at that step without asking each
+  other.
 
   Args:
     state: its buffers are used up.
     batches: (arrays of this process's rows, position of the batch after it) without end.
+
+  Returns:
+    (the step it came to, the signal that stopped it in one of the processes or 0).
   """
   in_flight: collections.deque = collections.deque()
-  while step < until and not stop.by:
+  stopped_by = 0
+  while step < until and not stopped_by:
     with meter.waiting():
       batch, position = next(batches)
-    state, metrics = trainer.step(state, trainer.place(batch))
+    state, metrics = trainer.step(state, trainer.place(batch, stop.number))
     step += 1
-    in_flight.append((step, batch_counts(batch), metrics))
+    in_flight.append((step, metrics))
     if len(in_flight) > _IN_FLIGHT:
+      stopped_by = int(in_flight[0][1].stop_requested)
       meter.finished(*in_flight.popleft())
-    if step % checkpoint_period == 0 or step == until or stop.by:
+    if step % checkpoint_period == 0 or step == until or stopped_by:
       checkpoints.save(step, state, position.to_json())
   for finished in in_flight:
     meter.finished(*finished)
-  return step
+  return step, stopped_by

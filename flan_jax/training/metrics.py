@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorboardX
@@ -49,8 +49,8 @@ class Meter:
 
   A line has: `step`; `loss` (nats a target token, mean over the steps since the line before); `learning_rate` and
   `gradient_norm` of the last of them; `steps_per_s`, `examples_per_s`, `tokens_per_s` (inputs and targets, without
-  padding); `input_wait`, the share of the time in which the loop had to wait for a batch; `packing`, the share of the
-  batch's slots that hold tokens.
+  padding), all over all processes; `input_wait`, the share of the time in which this process's loop had to wait for a
+  batch; `packing`, the share of the batch's slots that hold tokens.
   """
 
   def __init__(
@@ -77,11 +77,8 @@ class Meter:
     yield
     self._waited += time.perf_counter() - start
 
-  def finished(self, step: int, counts: tuple[int, int, int], metrics: StepMetrics) -> None:
+  def finished(self, step: int, metrics: StepMetrics) -> None:
     """Takes a step's results, waiting for the devices if they are not done with it.
-
-    Args:
-      counts: of its batch, from `batch_counts`.
 
     Raises:
       FlanJaxError: the loss is not a finite number.
@@ -98,7 +95,7 @@ class Meter:
       self._first = False
       self._start_clock()
     else:
-      self._work += (1, *counts)
+      self._work += (1, *np.asarray(metrics.counts))
     if step % self._log_period and step != self._last_step:
       self._advance(1)
       return
@@ -128,13 +125,6 @@ class Meter:
     self._since = time.perf_counter()
     self._waited = 0.0
     self._work = np.zeros(4)
-
-
-def batch_counts(batch: Mapping[str, np.ndarray]) -> tuple[int, int, int]:
-  """(examples, tokens without padding, token slots) of a batch, both sides together."""
-  encoder, decoder = batch["encoder_segment_ids"], batch["decoder_segment_ids"]
-  examples = int(decoder.max(axis=1, initial=0).sum())
-  return examples, int(np.count_nonzero(encoder) + np.count_nonzero(decoder)), encoder.size + decoder.size
 
 
 def _cut_after(path: pathlib.Path, step: int) -> None:

@@ -6,6 +6,7 @@ splits nothing, which is why one table serves all strategies.
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import gin
 import jax
@@ -104,6 +105,45 @@ def check_batch_size(batch_size: int, mesh: Mesh) -> None:
       f"BATCH_SIZE = {batch_size} does not divide over data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}: "
       f"take a multiple of {shares}"
     )
+
+
+def process_rows(
+  mesh: Mesh,
+  batch_size: int,
+  process: int | None = None,
+  process_of: Callable[[jax.Device], int] = lambda device: device.process_index,
+) -> tuple[int, int]:
+  """Which rows of a batch the devices of a process hold, as (index, count): the index-th of `count` equal blocks.
+
+  Processes that split a row's computation between them (a model axis over processes) hold the same block.
+
+  Args:
+    batch_size: must fit the mesh (`check_batch_size`).
+    process: this one, if not given.
+    process_of: says whose a device is.
+
+  Raises:
+    UsageError: the rows of a process are not one block, or the blocks of processes differ in size.
+  """
+  held: dict[int, set[int]] = {}
+  for device, (rows,) in batch_sharding(mesh).devices_indices_map((batch_size,)).items():
+    held.setdefault(process_of(device), set()).update(range(batch_size)[rows])
+  sizes = {len(rows) for rows in held.values()}
+  for number, rows in sorted(held.items()):
+    # Blocks of one size that divides the batch and their beginnings: equal or apart, and together all rows.
+    if len(sizes) > 1 or max(rows) - min(rows) >= len(rows) or min(rows) % len(rows) or batch_size % len(rows):
+      shape = " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items())
+      raise UsageError(
+        f"on the mesh {shape}, process {number} would hold {_few(sorted(rows))} of the {batch_size} rows of a batch; "
+        "each process must hold one block of rows, all of the same size. Let data x fsdp be a multiple of the number "
+        "of processes, or model a multiple of the devices of each"
+      )
+  mine = held[jax.process_index() if process is None else process]
+  return min(mine) // len(mine), batch_size // len(mine)
+
+
+def _few(rows: list[int]) -> str:
+  return ", ".join(map(str, rows)) if len(rows) <= 8 else f"{', '.join(map(str, rows[:7]))}, ... {rows[-1]}"
 
 
 def model_info(

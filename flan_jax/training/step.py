@@ -19,12 +19,26 @@ Batch = Mapping[str, Int[Array, "batch length"]]
 _DROPOUT = 0xD0
 
 
+# The key of a batch under which every row carries its process's wish to stop: a signal's number, or 0.
+STOP = "stop_requested"
+
+
 class StepMetrics(NamedTuple):
-  """float32 scalars of one step: the summed loss in nats, the real targets, the global norm of the mean gradient."""
+  """What one step says, the same in all processes.
+
+  Attributes:
+    loss_sum: in nats.
+    targets: real target tokens.
+    gradient_norm: global norm of the mean gradient.
+    counts: of the batch: examples, tokens without padding, token slots; both sides together.
+    stop_requested: the number of a signal that a process had when it placed the batch; 0 if none had.
+  """
 
   loss_sum: Float[Array, ""]
   targets: Float[Array, ""]
   gradient_norm: Float[Array, ""]
+  counts: Int[Array, "3"]
+  stop_requested: Int[Array, ""]
 
 
 def make_step(
@@ -57,9 +71,17 @@ def make_step(
     gradient = jax.tree.map(lambda each: each / jnp.maximum(targets, 1.0), gradient_sum)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
     new = TrainState(state.step + 1, optax.apply_updates(state.params, updates), optimizer_state)
-    return new, StepMetrics(loss_sum, targets, optax.tree.norm(gradient))
+    said = StepMetrics(loss_sum, targets, optax.tree.norm(gradient), batch_counts(batch), jnp.max(batch[STOP]))
+    return new, said
 
   return step
+
+
+def batch_counts(batch: Batch) -> Int[Array, "3"]:
+  """(examples, tokens without padding, token slots) of a batch, both sides together."""
+  encoder, decoder = batch["encoder_segment_ids"], batch["decoder_segment_ids"]
+  examples = jnp.sum(jnp.max(decoder, axis=1, initial=0))
+  return jnp.stack([examples, jnp.count_nonzero(encoder) + jnp.count_nonzero(decoder), encoder.size + decoder.size])
 
 
 def batch_loss(

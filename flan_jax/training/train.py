@@ -1,11 +1,13 @@
 """A training run from its settings to its last checkpoint."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
+import signal
 import sys
 import tempfile
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import gin
 import jax
 
-from flan_jax import configuration, progress
+from flan_jax import configuration, processes, progress
 from flan_jax.atomic import write_atomically
 from flan_jax.data.objectives import Objective
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
@@ -23,8 +25,8 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.training import partitioning, resuming
 from flan_jax.training.checkpoints import Checkpoints
-from flan_jax.training.feed import Feed, open_feed
-from flan_jax.training.loop import StopRequest, run_steps
+from flan_jax.training.feed import open_feed
+from flan_jax.training.loop import Batches, StopRequest, run_steps
 from flan_jax.training.losses import Loss
 from flan_jax.training.metrics import Meter, Writers
 from flan_jax.training.optimizers import Adafactor, Optimizer
@@ -129,18 +131,25 @@ class Training:
   def run(self) -> Outcome:
     """Trains to `train_steps`, or until Ctrl-C or SIGTERM, which save; the same settings then go on exactly there.
 
+    After `processes.joined` (or jax.distributed.initialize) it is one run of all processes, which share the folders;
+    another number of processes or devices may go on with it.
+
     Raises:
       FlanJaxError: what the user can mend, most of it before anything is compiled.
     """
+    processes.check_same(_settings(self))
     model_dir = _writable(self.model_dir)
+    processes.check_shared(model_dir)
     vocabulary = load_vocabulary(self.vocabulary, self.data_dir)
     _check_vocabulary(self.model, vocabulary)
     mesh = self.partitioning.mesh()
     partitioning.check_batch_size(self.batch_size, mesh)
+    rows = partitioning.process_rows(mesh, self.batch_size)
     resuming.check_model(model_dir, self.model, vocabulary.sha256)
     initial = resuming.initial_checkpoint(self.initial_checkpoint_path, self.model, vocabulary.sha256, model_dir)
 
     feed = open_feed(self, vocabulary)
+    processes.check_same({**feed.identity, "checkpoints": layout.saved_steps(model_dir)})
     resuming.check_data(model_dir, feed.identity)
     trainer = Trainer(
       Model(self.model),
@@ -151,33 +160,35 @@ class Training:
       loss=self.loss,
       seed=self.seed,
     )
-    _describe(self, model_dir, trainer, vocabulary)
+    if processes.is_first():
+      _describe(self, model_dir, trainer, vocabulary)
     record = _record(self, vocabulary, {*feed.tasks, *resuming.tasks_before(model_dir, initial)}, feed.identity)
     with Checkpoints(model_dir, record, self.checkpoints_to_keep) as checkpoints:
-      start = resuming.start(model_dir, trainer, checkpoints, feed, initial)
-      outcome = self._train(trainer, feed, checkpoints, model_dir, *start)
-    _say(outcome, self.train_steps, model_dir)
+      step, state, position = resuming.start(model_dir, trainer, checkpoints, feed, initial)
+      with feed.batches(position, rows) as batches:
+        outcome = self._train(trainer, batches, checkpoints, model_dir, step, state)
+    if processes.is_first():
+      _say(outcome, self.train_steps, model_dir)
     return outcome
 
   def _train(
     self,
     trainer: Trainer,
-    feed: Feed,
+    batches: Batches,
     checkpoints: Checkpoints,
     model_dir: pathlib.Path,
     step: int,
     state: TrainState,
-    position: Any,
   ) -> Outcome:
-    """The loop with everything that must be closed after it."""
-    with (
-      StopRequest() as stop,
-      Writers(model_dir, step) as writers,
-      progress.shown("training", self.train_steps, "steps", done=step) as advance,
-      feed.batches(position) as batches,
-    ):
-      meter = Meter(writers.write, advance, trainer.learning_rate, self.log_period, self.train_steps)
-      step = run_steps(
+    """The loop with everything that must be closed after it. What a run says, its first process says."""
+    with contextlib.ExitStack() as stack:
+      stop = stack.enter_context(StopRequest())
+      write = advance = _say_nothing
+      if processes.is_first():
+        write = stack.enter_context(Writers(model_dir, step)).write
+        advance = stack.enter_context(progress.shown("training", self.train_steps, "steps", done=step))
+      meter = Meter(write, advance, trainer.learning_rate, self.log_period, self.train_steps)
+      step, stopped_by = run_steps(
         trainer,
         state,
         batches,
@@ -188,7 +199,18 @@ class Training:
         meter=meter,
         stop=stop,
       )
-    return Outcome(step, stop.by if step < self.train_steps else None)
+    return Outcome(step, signal.Signals(stopped_by).name if stopped_by and step < self.train_steps else None)
+
+
+def _say_nothing(*_, **__) -> None:
+  """What the other processes do in the place of writing metrics and showing progress."""
+
+
+def _settings(training: Training) -> dict[str, str]:
+  """What all processes of a run must have in common; folders may have other names where they are mounted."""
+  folders = ("model_dir", "data_dir", "store_dir", "vocabulary", "initial_checkpoint_path")
+  settings = {field.name: repr(getattr(training, field.name)) for field in dataclasses.fields(training)}
+  return {**{name: value for name, value in settings.items() if name not in folders}, **_versions()}
 
 
 def _writable(path: str) -> pathlib.Path:
@@ -211,12 +233,11 @@ def _check_vocabulary(model: T5Config, vocabulary: Vocabulary) -> None:
 
 def _describe(training: Training, model_dir: pathlib.Path, trainer: Trainer, vocabulary: Vocabulary) -> None:
   """config.gin, model-info.txt, versions.json and the vocabulary, for whoever finds the folder later."""
-  packages = ("flan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "seqio")
   device = jax.devices()[0]
+  of_processes = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
   versions = {
-    "python": platform.python_version(),
-    **{name: importlib.metadata.version(name) for name in packages},
-    "devices": f"{jax.device_count()} {device.platform} ({device.device_kind})",
+    **_versions(),
+    "devices": f"{jax.device_count()} {device.platform} ({device.device_kind}){of_processes}",
   }
   texts = {
     "config.gin": configuration.gin_text(training),
@@ -227,6 +248,11 @@ def _describe(training: Training, model_dir: pathlib.Path, trainer: Trainer, voc
     write_atomically(model_dir / name, text.encode())
   if not _same_file(vocabulary.path, model_dir / layout.VOCABULARY_FILE):
     write_atomically(model_dir / layout.VOCABULARY_FILE, vocabulary.path.read_bytes())
+
+
+def _versions() -> dict[str, str]:
+  packages = ("flan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "seqio")
+  return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
 
 
 def _same_file(one: pathlib.Path, other: pathlib.Path) -> bool:

@@ -12,7 +12,7 @@ from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import Optimizer, scheduled
 from flan_jax.training.schedules import Schedule
 from flan_jax.training.state import TrainState, abstract_state, new_state
-from flan_jax.training.step import Batch, StepMetrics, make_step
+from flan_jax.training.step import STOP, Batch, StepMetrics, make_step
 
 
 class Trainer:
@@ -54,12 +54,24 @@ class Trainer:
 
   def start_from(self, params: Params) -> TrainState:
     """Step 0 with given parameters and a fresh optimizer."""
-    placed = jax.device_put(params, self.shardings.params)
-    return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(placed)
 
-  def place(self, batch: Mapping[str, np.ndarray]) -> Batch:
-    """This process's rows of a batch, on the devices."""
-    return {name: jax.make_array_from_process_local_data(self._rows, rows) for name, rows in batch.items()}
+    def placed(array: jax.Array, sharding: NamedSharding) -> jax.Array:
+      whole = np.asarray(array)  # each process has all of it and gives its devices their parts
+      return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+
+    params = jax.tree.map(placed, dict(params), self.shardings.params)
+    return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(params)
+
+  def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0) -> Batch:
+    """This process's rows of a batch, on its devices.
+
+    Args:
+      batch: the rows that `partitioning.process_rows` says.
+      stop_requested: a signal's number where this process wishes to stop; see `loop.StopRequest`.
+    """
+    rows = len(next(iter(batch.values())))
+    batch = {**batch, STOP: np.full((rows, 1), stop_requested, np.int32)}
+    return {name: jax.make_array_from_process_local_data(self._rows, array) for name, array in batch.items()}
 
   def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
     """One update; returns before the devices are done. The given state's buffers are reused: do not touch it again."""

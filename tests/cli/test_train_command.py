@@ -1,5 +1,7 @@
 """Short forms and gin on the command line of `train`; the run itself is tested in tests/training."""
 
+import pytest
+
 from flan_jax.cli.main import run
 from flan_jax.cli.train import command
 from flan_jax.configuration import SHORT_FORMS
@@ -8,7 +10,8 @@ from flan_jax.configuration import SHORT_FORMS
 def test_every_short_form_is_an_option():
   options = {option.name for option in command.params}
   assert set(SHORT_FORMS) <= options
-  assert options - set(SHORT_FORMS) == {"model", "gin_files", "gin_search_paths", "sharding", "cpu_devices"}
+  of_the_command = {"model", "gin_files", "gin_search_paths", "sharding", "cpu_devices"}
+  assert options - set(SHORT_FORMS) == of_the_command | {"coordinator", "count", "index"}
 
 
 def test_short_forms_print_the_gin_that_they_stand_for(capsys):
@@ -29,3 +32,16 @@ def test_an_unknown_model_names_the_nearest(capsys):
 def test_nothing_to_train(capsys):
   assert run(["train"]) == 2
   assert "needs a model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("given", "message"),
+  [
+    (["--processes", "2"], "belong together: give all three"),
+    (["--coordinator", "localhost:1234", "--processes", "2", "--process", "2"], "must be from 0 to 1"),
+    (["--coordinator", "localhost", "--processes", "2", "--process", "0"], "must be HOST:PORT of process 0"),
+  ],
+)
+def test_processes_that_cannot_meet(given, message, capsys, tmp_path):
+  assert run(["train", "t5_demo", "--mixture", "demo", "--steps", "1", "--model_dir", str(tmp_path), *given]) == 2
+  assert message in capsys.readouterr().err

@@ -114,6 +114,7 @@ def test_a_flipped_bit_in_the_index_is_named_without_file_sums(copy):
 def test_an_older_value_in_an_array_is_named(copy):
   """What compression or a stale cache could do: well-formed files with other values."""
   folder = copy / "checkpoints" / "5"
+  (folder / layout.FILES).unlink()  # it would name the record
   record = layout.read_record(folder)
   record["fingerprints"]["params"]["decoder.decoder_norm.scale"] = "00000000"
   (folder / layout.RECORD / "metadata").write_text(json.dumps(record))

@@ -4,17 +4,20 @@ import json
 import math
 import time
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from flan_jax.errors import FlanJaxError
-from flan_jax.training.metrics import Meter, Writers, batch_counts
-from flan_jax.training.step import StepMetrics
+from flan_jax.training.metrics import Meter, Writers
+from flan_jax.training.step import StepMetrics, batch_counts
 from tests.training.tiny import batch_of, examples
 
 
-def _metrics(loss_sum: float, targets: float) -> StepMetrics:
-  return StepMetrics(np.float32(loss_sum), np.float32(targets), np.float32(2.0))
+def _metrics(loss_sum: float, targets: float, counts: tuple[int, int, int] = (1, 1, 1)) -> StepMetrics:
+  floats = (np.float32(value) for value in (loss_sum, targets, 2.0))
+  return StepMetrics(*floats, np.array(counts, np.int32), np.int32(0))
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def meter(lines) -> Meter:
 
 def test_a_line_a_period_and_one_for_the_last_step(meter, lines):
   for step in range(1, 9):
-    meter.finished(step, (1, 2, 4), _metrics(1.0, 1.0))
+    meter.finished(step, _metrics(1.0, 1.0, (1, 2, 4)))
   assert [line["step"] for line in lines] == [3, 6, 8]
   assert lines[0]["learning_rate"] == 0.2  # of the third update, whose schedule step is 2
   assert lines[0]["packing"] == 0.5
@@ -37,7 +40,7 @@ def test_a_line_a_period_and_one_for_the_last_step(meter, lines):
 
 def test_loss_is_the_mean_over_targets_not_over_steps(meter, lines):
   for step, (loss_sum, targets) in enumerate([(10.0, 1.0), (2.0, 2.0), (3.0, 7.0)], start=1):
-    meter.finished(step, (1, 1, 1), _metrics(loss_sum, targets))
+    meter.finished(step, _metrics(loss_sum, targets))
   assert lines[0]["loss"] == pytest.approx(15 / 10)
 
 
@@ -45,7 +48,7 @@ def test_waiting_is_a_share_of_the_time_after_the_first_step(meter, lines):
   with meter.waiting():
     time.sleep(0.1)  # before the first step: start-up, not counted
   for step in (1, 2, 3):
-    meter.finished(step, (1, 1, 1), _metrics(1.0, 1.0))
+    meter.finished(step, _metrics(1.0, 1.0))
     if step == 2:
       with meter.waiting():
         time.sleep(0.05)
@@ -57,14 +60,14 @@ def test_waiting_is_a_share_of_the_time_after_the_first_step(meter, lines):
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_ends_the_run(meter, loss):
   with pytest.raises(FlanJaxError, match="loss of step 1 is"):
-    meter.finished(1, (1, 1, 1), _metrics(loss, 1.0))
+    meter.finished(1, _metrics(loss, 1.0))
 
 
 def test_counts_of_a_batch():
   pairs = examples(6)
-  counts = batch_counts(batch_of(pairs, per_row=2, rows=4))
+  counts = batch_counts(jax.tree.map(jnp.asarray, batch_of(pairs, per_row=2, rows=4)))
   tokens = sum(len(inputs) + len(targets) + 2 for inputs, targets in pairs)  # EOS on both sides
-  assert counts == (6, tokens, 4 * (12 + 8))
+  assert tuple(counts.tolist()) == (6, tokens, 4 * (12 + 8))
 
 
 @pytest.mark.parametrize("cut", ["", '{"step": 5, "lo'])

@@ -104,6 +104,44 @@ def test_batches_that_do_not_divide_are_refused():
     partitioning.check_batch_size(6, Partitioning(2, 2, 2).mesh())
 
 
+@pytest.mark.parametrize(
+  ("sizes", "of_process", "expected"),
+  [
+    ((8, 1, 1), 8, [(0, 1)]),
+    ((8, 1, 1), 4, [(0, 2), (1, 2)]),
+    ((2, 2, 2), 2, [(0, 4), (1, 4), (2, 4), (3, 4)]),
+    ((2, 1, 4), 4, [(0, 2), (1, 2)]),
+    ((2, 1, 4), 2, [(0, 2), (0, 2), (1, 2), (1, 2)]),  # two processes compute a row together
+    ((1, 1, 8), 2, [(0, 1)] * 4),
+  ],
+)
+def test_processes_hold_equal_blocks_of_rows(sizes, of_process, expected):
+  mesh = Partitioning(*sizes).mesh()
+  found = [
+    partitioning.process_rows(mesh, 16, process, lambda device: device.id // of_process)
+    for process in range(len(expected))
+  ]
+  assert found == expected
+  for process, (index, count) in enumerate(found):
+    mine = {device for device in mesh.devices.flat if device.id // of_process == process}
+    rows = partitioning.batch_sharding(mesh).devices_indices_map((16,))
+    held = {row for device in mine for row in range(16)[rows[device][0]]}
+    assert held == set(range(index * 16 // count, (index + 1) * 16 // count))
+
+
+@pytest.mark.parametrize(
+  ("sizes", "process_of", "message"),
+  [
+    ((8, 1, 1), lambda device: device.id % 2, "process 0 would hold 0, 2, 4, 6 of the 8 rows"),
+    ((2, 1, 4), lambda device: (0, 0, 0, 1, 1, 1, 2, 2)[device.id], "all of the same size"),
+    ((8, 1, 1), lambda device: min(device.id // 3, 2), "would hold 0, 1, 2 of the 8 rows"),
+  ],
+)
+def test_rows_in_pieces_are_refused(sizes, process_of, message):
+  with pytest.raises(UsageError, match=message):
+    partitioning.process_rows(Partitioning(*sizes).mesh(), 8, 0, process_of)
+
+
 def test_every_logical_axis_has_a_rule(tiny):
   assert {axis for axes in tiny.axes().values() for axis in axes} <= set(partitioning.RULES)
 

@@ -9,7 +9,7 @@ from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import AdamW
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant
-from flan_jax.training.step import batch_loss
+from flan_jax.training.step import STOP, batch_loss
 from flan_jax.training.trainer import Trainer
 from tests.training.tiny import batch_of, examples
 
@@ -80,6 +80,26 @@ def test_steps_overfit_a_batch_and_count_themselves(trainer):
     losses.append(float(metrics.loss_sum / metrics.targets))
   assert losses[-1] < losses[0] / 2
   assert int(state.step) == 30
+
+
+def test_dropout_follows_from_seed_and_step_alone(trainer):
+  """So a checkpoint needs no state of a random generator."""
+  batch, start = trainer.place(batch_of(examples(4), 2)), jax.device_get(trainer.start())
+
+  def loss(step: int) -> float:
+    _, metrics = trainer.step(jax.device_put(start._replace(step=np.int32(step)), trainer.shardings), batch)
+    return float(metrics.loss_sum)
+
+  assert loss(5) == loss(5)
+  assert loss(5) != loss(6)
+
+
+def test_a_wish_to_stop_comes_back_with_the_step(trainer):
+  """Whichever row it came with: that of each process is in its own rows."""
+  state, batch = trainer.start(), trainer.place(batch_of(examples(4), 2))
+  for wishes in ([0, 0], [0, 15], [2, 0]):
+    state, metrics = trainer.step(state, batch | {STOP: jnp.array(wishes, jnp.int32)[:, None]})
+    assert int(metrics.stop_requested) == max(wishes)
 
 
 def test_the_state_is_donated(trainer):

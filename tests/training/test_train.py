@@ -2,13 +2,8 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import jax
 import numpy as np
@@ -23,46 +18,10 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.training.feed import past_feed
 from flan_jax.training.optimizers import AdamW
-from tests.training.toy_run import MODEL, TASK, prepare_toy, toy_run
+from tests.training.launching import KILLED, check_same_run, metrics_of, randomly, steps_after_mid_windows
+from tests.training.toy_run import MODEL, STEPS, TASK, toy_run
 
-STEPS = 24
-ROOT = pathlib.Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory) -> pathlib.Path:
-  folder = tmp_path_factory.mktemp("store")
-  prepare_toy(folder)
-  return folder
-
-
-@pytest.fixture(scope="module")
-def launch(store, tmp_path_factory):
-  """Starts the toy run as a process on one device; compilations are shared by all of them."""
-  environment = {
-    **os.environ,
-    "XLA_FLAGS": "",
-    "PYTHONPATH": str(ROOT),
-    "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-  }
-
-  def start(model_dir: pathlib.Path, steps: int = STEPS) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.training.toy_run", str(model_dir), str(store), str(steps)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-
-  return start
-
-
-@pytest.fixture(scope="module")
-def whole(launch, tmp_path_factory) -> pathlib.Path:
-  """The MODEL_DIR of an uninterrupted run."""
-  model_dir = tmp_path_factory.mktemp("whole")
-  process = launch(model_dir)
-  _, said = process.communicate(timeout=300)
-  assert process.returncode == 0, said
-  assert f"finished at step {STEPS}" in said
-  return model_dir
+PERIOD = 4  # of checkpoints, in the runs that are killed
 
 
 def test_a_run_leaves_what_explains_it(whole):
@@ -79,60 +38,38 @@ def test_a_run_leaves_what_explains_it(whole):
 
 
 def test_metrics_have_step_and_falling_loss(whole):
-  lines = _metrics(whole)
+  lines = metrics_of(whole)
   assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
   assert np.mean([line["loss"] for line in lines[-4:]]) < np.mean([line["loss"] for line in lines[:4]])
   assert all(0 <= line["input_wait"] <= 1 and 0 < line["packing"] <= 1 for line in lines[1:])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(number, launch, whole, tmp_path):
-  """Byte for byte: parameters, optimizer state, position, and each line's loss."""
-  process = launch(tmp_path)
-  _wait_for_lines(tmp_path / "metrics.jsonl", 5, process)
-  process.send_signal(number)
-  _, said = process.communicate(timeout=300)
-  assert process.returncode == 0, said
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(name, launch, whole, tmp_path):
+  """The signal comes at a random step, in the middle of which it is heard."""
+  draw = randomly(name)
+  at = draw.randint(1, STEPS // 2)
+  said = launch.finish(tmp_path, signals={0: f"{at}:{name}:{draw.uniform(0, 0.01)}"})
   stopped = layout.saved_steps(tmp_path)[-1]
-  assert f"stopped by {number.name} at step {stopped} of {STEPS}" in said
-  assert 5 <= stopped < STEPS
-  assert layout.read_record(layout.step_folder(tmp_path))["position"]["row"] > 0, "not in the middle of a window"
-  _, said = (process := launch(tmp_path)).communicate(timeout=300)
-  assert process.returncode == 0, said
-  _check_same_run(tmp_path, whole)
+  assert f"stopped by {name} at step {stopped} of {STEPS}" in said, f"{name} in step {at}: {said}"
+  assert at < stopped < STEPS
+  launch.finish(tmp_path)
+  check_same_run(tmp_path, whole)
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(launch, whole, tmp_path):
-  """SIGKILL leaves lines behind the last checkpoint, here step 0; they are not there twice afterwards."""
-  process = launch(tmp_path)
-  _wait_for_lines(tmp_path / "metrics.jsonl", 3, process)
-  process.kill()
-  process.communicate(timeout=300)
-  assert layout.saved_steps(tmp_path) == [0]
-  assert launch(tmp_path).communicate(timeout=300)
-  _check_same_run(tmp_path, whole)
-
-
-def _check_same_run(one: pathlib.Path, other: pathlib.Path) -> None:
-  first, second = (layout.read_record(layout.step_folder(path)) for path in (one, other))
-  for key in ("step", "position", "fingerprints"):
-    assert first[key] == second[key]
-  params, expected = layout.load(one).params, layout.load(other).params
-  assert all(np.asarray(params[name]).tobytes() == np.asarray(expected[name]).tobytes() for name in expected)
-  for mine, theirs in zip(_metrics(one), _metrics(other), strict=True):
-    assert (mine["step"], mine["loss"]) == (theirs["step"], theirs["loss"])
-
-
-def _metrics(model_dir: pathlib.Path) -> list[dict]:
-  return [json.loads(line) for line in (model_dir / "metrics.jsonl").read_text().splitlines()]
-
-
-def _wait_for_lines(path: pathlib.Path, lines: int, process: subprocess.Popen) -> None:
-  deadline = time.monotonic() + 240
-  while not path.exists() or path.read_text().count("\n") < lines:
-    assert process.poll() is None, process.stderr.read()
-    assert time.monotonic() < deadline
-    time.sleep(0.005)
+  """SIGKILL in a random step leaves lines behind the last checkpoint, which are not there twice afterwards; that one is
+  in the middle of a window."""
+  draw = randomly("SIGKILL")
+  at = draw.choice(steps_after_mid_windows(whole, PERIOD))
+  period = ("--checkpoint_period", str(PERIOD))
+  (ended,) = launch.run(tmp_path, *period, signals={0: f"{at}:SIGKILL:{draw.uniform(0, 0.01)}"})
+  assert ended.code == KILLED, f"killed in step {at}: {ended.said}"
+  folder = layout.step_folder(tmp_path)
+  assert 0 < int(folder.name) < STEPS, f"killed in step {at}"
+  assert layout.read_record(folder)["position"]["row"] > 0, f"killed in step {at}: not in the middle of a window"
+  launch.finish(tmp_path, *period)
+  check_same_run(tmp_path, whole)
 
 
 def test_any_past_row_can_be_shown(whole, store):

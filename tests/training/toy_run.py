@@ -1,16 +1,33 @@
-"""A run of seconds on one demo task; also a program that a test can send signals: MODEL_DIR STORE_DIR STEPS."""
+"""A run of seconds on one demo task; also a program: as one of several processes, on several devices, with a signal at
+a given step, and with a record of every row that it placed on a device."""
 
+import argparse
+import contextlib
+import hashlib
+import os
 import pathlib
-import sys
+import signal
+import threading
+import types
 from typing import Any
 
+import jax
+import numpy as np
+
+from flan_jax import processes
+from flan_jax.cli.environment import prepare_jax
 from flan_jax.data.mixtures import get_mixture
 from flan_jax.data.prepare import prepare
 from flan_jax.data.vocabularies import load_vocabulary
+from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
+from flan_jax.training import train
+from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.train import Training
+from flan_jax.training.trainer import Trainer
 
 TASK = "demo.number_smallest"
+STEPS = 32  # of a whole run
 LENGTHS = {"inputs": 128, "targets": 32}
 MODEL = T5Config(
   vocab_size=1152,
@@ -49,5 +66,88 @@ def prepare_toy(store_dir: pathlib.Path) -> None:
   prepare(get_mixture(TASK), data_dir=None, vocabulary=vocabulary, lengths=LENGTHS, store_dir=store_dir, processes=1)
 
 
+class Observed(Trainer):
+  """A trainer that writes down what it places: a line 'step row digest' for each row that a device here holds.
+
+  With a signal it sends it to its own process when it has placed a given step's batch: from then on a step is running.
+  """
+
+  placed = 0
+  rows: Any = None
+  signal_at: tuple[int, signal.Signals, float] | None = None
+
+  def place(self, batch, stop_requested=0):
+    placed = super().place(batch, stop_requested)
+    Observed.placed += 1
+    for row, digest in sorted(_row_digests({name: placed[name] for name in batch}).items()):
+      print(Observed.placed, row, digest, file=Observed.rows, flush=True)
+    if self.signal_at and self.signal_at[0] == Observed.placed:
+      _, number, delay = self.signal_at
+      threading.Timer(delay, os.kill, (os.getpid(), number)).start()
+    return placed
+
+
+def _row_digests(batch: dict[str, jax.Array]) -> dict[int, str]:
+  """Of each row that is on this process's devices, over all arrays in the order of their names."""
+  digests: dict[int, Any] = {}
+  for _, array in sorted(batch.items()):
+    rows = {}
+    for shard in array.addressable_shards:
+      start = shard.index[0].start or 0
+      rows |= {start + i: row.tobytes() for i, row in enumerate(np.asarray(shard.data))}
+    for row, content in rows.items():
+      digests.setdefault(row, hashlib.sha256()).update(content)
+  return {row: digest.hexdigest()[:16] for row, digest in digests.items()}
+
+
+def _keep_compilations() -> None:
+  """JAX lets process 0 alone write to the cache of compilations, but looks the others' up under keys of their own; here
+  each writes, which spares 6 CPU seconds a start."""
+  from jax._src import compiler
+
+  compiler.distributed = types.SimpleNamespace(global_state=types.SimpleNamespace(process_id=0, client=None))
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser()
+  for name in ("model_dir", "store_dir"):
+    parser.add_argument(name)
+  parser.add_argument("steps", type=int)
+  parser.add_argument("--devices", type=int, default=1)
+  parser.add_argument("--coordinator")
+  parser.add_argument("--processes", type=int)
+  parser.add_argument("--process", type=int, default=0)
+  parser.add_argument("--model_axis", type=int, default=1)
+  parser.add_argument("--checkpoint_period", type=int, default=1000)
+  parser.add_argument("--seed", type=int, default=0)
+  parser.add_argument("--initial")
+  parser.add_argument("--elsewhere", help="A model_dir of this process's own")
+  parser.add_argument("--signal", help="STEP:NAME:SECONDS after that step's batch was placed")
+  given = parser.parse_args()
+  prepare_jax(given.devices)
+  start = layout.saved_steps(pathlib.Path(given.model_dir))
+  Observed.placed = start[-1] if start else 0
+  if given.signal:
+    step, name, seconds = given.signal.split(":")
+    Observed.signal_at = int(step), signal.Signals[name], float(seconds)
+  rows = pathlib.Path(given.model_dir) / f"rows-{Observed.placed}-{given.process}-{os.getpid()}.txt"
+  training = toy_run(
+    given.elsewhere or given.model_dir,
+    given.store_dir,
+    given.steps,
+    checkpoint_period=given.checkpoint_period,
+    seed=given.seed,
+    initial_checkpoint_path=given.initial,
+    partitioning=Partitioning(model=given.model_axis),
+  )
+  several = processes.joined(given.coordinator, given.processes, given.process)
+  with several if given.coordinator else contextlib.nullcontext():
+    _keep_compilations()
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    Observed.rows = rows.open("w")
+    train.Trainer = Observed
+    training.run()
+
+
 if __name__ == "__main__":
-  toy_run(sys.argv[1], sys.argv[2], int(sys.argv[3])).run()
+  main()
