@@ -50,8 +50,8 @@ def show(content: Mapping[str, Any]) -> None:
   console = terminal.console()
   inputs, targets = content["mean_tokens"]
   console.print(
-    f"{content['examples']:,} examples of {content['mixture']} at its rates, {inputs} input and {targets} target tokens on "
-    f"average; useful tokens per forward GFLOP of {content['model']}"
+    f"{content['examples']:,} examples of {content['mixture']} at its rates, {inputs} and {targets} tokens "
+    f"on average; useful tokens per forward GFLOP of {content['model']}"
   )
   best = content["suggested"]
   lines = [_line("given", content["given"])]

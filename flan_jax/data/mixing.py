@@ -18,7 +18,8 @@ from jaxtyping import Float64, Int64, UInt64
 
 from flan_jax import draws
 
-_FEISTEL_ROUNDS = 4  # Luby and Rackoff: four rounds cannot be told from a random permutation
+# Luby and Rackoff: four rounds of a random function look like a random permutation; of a handful of places, not quite.
+_FEISTEL_ROUNDS = 4
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,9 +20,9 @@ def test_windows_add_up_and_what_is_too_long_is_counted(tmp_path):
   done = bench("--lengths", tmp_path / "lengths.npy", "--window", "4", "--json")
   at = json.loads(done.stdout)
   assert list(at) == ["2048/512", "1024/256", "512/128"]
-  assert [(x["rows"], x["bound_rows"], x["left_out"]) for x in at.values()] == [(3, 3, 0), (3, 3, 0), (2, 2, 1)]
+  assert [(x["rows"], x["bound_rows"], x["cut"]) for x in at.values()] == [(3, 3, 0), (3, 3, 0), (3, 3, 1)]
   assert at["2048/512"]["fill_inputs"] == 1400 / (3 * 2048)
-  assert at["512/128"]["fill_targets"] == 160 / (2 * 128)
+  assert at["512/128"]["fill_inputs"] == (800 + 512) / (3 * 512)
   assert all(x["examples_per_s"] > 0 for x in at.values())
 
 

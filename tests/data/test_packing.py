@@ -109,7 +109,8 @@ def test_sides_that_bind_alike_are_filled_alike(sides):
 def test_rows_of_the_real_mix_are_within_one_percent_of_the_bound(real_lengths, capacity):
   lengths = fitting(real_lengths, capacity)
   assert len(lengths) > 0.85 * len(real_lengths)
-  assert pack(lengths, capacity).max() + 1 <= 1.01 * bound_rows(lengths, capacity)
+  for offered in (lengths, np.minimum(real_lengths, np.array(capacity, np.int32))):  # left out, as stores do, or cut
+    assert pack(offered, capacity).max() + 1 <= 1.01 * bound_rows(offered, capacity)
 
 
 @pytest.mark.parametrize("bad", [[21, 1], [1, 9], [0, 0], [-1, 3]])
