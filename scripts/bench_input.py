@@ -7,8 +7,9 @@ The same tasks (scripts/bench_input_tasks.py, registered in SeqIO) are read by f
 seqio.get_dataset with its packing, each in a process of its own, one after the other. For each number of tasks:
 
   first_batch_s    from after the imports to the first batch of a prepared mixture
-  rss_mb           the most resident memory of the process, some seconds of rows included
-  rows_per_s       packed rows, as the trainer gets them
+  rss_mb           the most resident memory, some seconds of rows included, of the process and those that it started
+  rows_per_s       packed rows, as the trainer gets them with train.input_processes = --processes
+  rows_per_s_alone the same with a thread of the one process only
   read_rows_per_s  the same records in the same order read into preallocated rows, with nothing planned or laid out
   open_files       file descriptors of the process, the most seen
   seqio_*          SeqIO's; null where it took longer than --seqio_limit_s
@@ -17,8 +18,10 @@ seqio.get_dataset with its packing, each in a process of its own, one after the 
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import pathlib
+import re
 import resource
 import subprocess
 import sys
@@ -35,6 +38,7 @@ def main() -> None:
   parser.add_argument("--lengths", type=int, nargs=2, default=[512, 128], metavar=("I", "T"), help="slots of a row")
   parser.add_argument("--batch_rows", type=int, default=64)
   parser.add_argument("--seconds", type=float, default=15.0, help="how long rows are counted")
+  parser.add_argument("--processes", type=int, default=2, help="that make windows ahead; train.input_processes")
   parser.add_argument("--seqio_limit_s", type=float, default=600.0)
   parser.add_argument("--store_dir", help="keeps the stores (default: a temporary folder)")
   parser.add_argument("--json", action="store_true")
@@ -60,6 +64,7 @@ def measured(args: argparse.Namespace, tasks: int, store_dir: str) -> dict[str, 
 def _in_process(measure: str, args: argparse.Namespace, tasks: int, store_dir: str, limit: float | None = None):
   command = [sys.executable, __file__, "--measure", measure, "--tasks", str(tasks), "--store_dir", store_dir]
   command += ["--lengths", *map(str, args.lengths), "--batch_rows", str(args.batch_rows)]
+  command += ["--processes", str(args.processes)]
   path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")])
   environment = {
     **os.environ,
@@ -97,26 +102,43 @@ def prepare(args: argparse.Namespace) -> dict[str, float]:
 
 
 def ours(args: argparse.Namespace) -> dict[str, float]:
+  from flan_jax.data.prefetching import Prefetcher
   from flan_jax.data.segments import EncoderDecoderRows
-  from flan_jax.data.stream import Position, Prefetcher, Stream
+  from flan_jax.data.stream import Position, Stream
 
   started = time.perf_counter()
   stores = _stores(args)
   rates = [store.rate for store in stores]
   stream = Stream(stores, rates, EncoderDecoderRows(*args.lengths), args.batch_rows, seed=0)
-  files = 0
-  with Prefetcher(stream, Position()) as batches:
+  with Prefetcher(stream, Position(), processes=args.processes) as batches:
     next(batches)
     first = time.perf_counter() - started
-    rows, begun = 0, time.perf_counter()
-    while (spent := time.perf_counter() - begun) < args.seconds:
-      next(batches)
-      rows += args.batch_rows
-      files = max(files, len(os.listdir("/proc/self/fd"))) if rows % 4096 < args.batch_rows else files
+    together, files, children = _counted(batches, args)
+  with Prefetcher(stream, Position()) as batches:
+    next(batches)
+    alone, _, _ = _counted(batches, args)
   if {"tensorflow", "seqio", "jax"} & set(sys.modules):
     raise RuntimeError("the input stream imported TensorFlow, SeqIO or JAX")
-  result = {"first_batch_s": first, "rss_mb": _rss(), "rows_per_s": rows / spent, "open_files": files}
-  return {**result, "read_rows_per_s": reading(stream, args)}
+  return {
+    "first_batch_s": first,
+    "rss_mb": _rss() + children,
+    "rows_per_s": together,
+    "rows_per_s_alone": alone,
+    "read_rows_per_s": reading(stream, args),
+    "open_files": files,
+  }
+
+
+def _counted(batches, args: argparse.Namespace) -> tuple[float, int, float]:
+  """(rows a second, most open files of this process, MB of the processes that it started)."""
+  rows, files, begun = 0, 0, time.perf_counter()
+  while (spent := time.perf_counter() - begun) < args.seconds:
+    next(batches)
+    rows += args.batch_rows
+    if rows % 4096 < args.batch_rows:
+      files = max(files, len(os.listdir("/proc/self/fd")))
+  peaks = [pathlib.Path(f"/proc/{child.pid}/status").read_text() for child in multiprocessing.active_children()]
+  return rows / spent, files, sum(int(re.search(r"VmHWM:\s+(\d+)", peak)[1]) for peak in peaks) / 1024
 
 
 def reading(stream, args: argparse.Namespace) -> float:

@@ -6,12 +6,10 @@ A batch is the next rows, and goes on into the next window where one ends. So a 
 host can build any rows.
 """
 
-import contextlib
 import dataclasses
 import functools
-import queue
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -82,6 +80,17 @@ class Segment:
   origin: Origin
 
 
+@runtime_checkable
+class Windows(Protocol):
+  """Who makes the windows that batches are cut from: a `Stream` itself, or processes that make them `ahead`."""
+
+  def plan(self, window: int) -> Plan:
+    """As `Stream.plan`."""
+
+  def held(self, window: int, alignment: int, shard: tuple[int, int]) -> "Held":
+    """As `Stream.held`."""
+
+
 class Stream:
   """The batches of a run."""
 
@@ -111,6 +120,8 @@ class Stream:
     Raises:
       FlanJaxError: no task has examples, or an example is longer than a row.
     """
+    # As given, for a process that makes the same stream.
+    self._arguments = (stores, rates, shape, batch_rows, seed, window, objective)
     drawn = [(store, rate) for store, rate in zip(stores, rates, strict=True) if len(store) and rate > 0]
     if not drawn:
       raise errors.FlanJaxError(f"no task of {[store.task for store in stores]} has an example to train on")
@@ -126,14 +137,21 @@ class Stream:
     self._records = Records(self.stores)
     self._check_lengths()
     self._plan = functools.lru_cache(maxsize=_WINDOWS)(self._make_plan)
-    self._held = functools.lru_cache(maxsize=_WINDOWS)(self._read)
+    self._held = functools.lru_cache(maxsize=_WINDOWS)(self._make_held)
 
-  def batch(self, position: Position, shard: tuple[int, int] = (0, 1)) -> tuple[Batch, Position]:
+  def __reduce__(self):
+    """Pickled as what it is made of."""
+    return Stream, self._arguments
+
+  def batch(
+    self, position: Position, shard: tuple[int, int] = (0, 1), windows: "Windows | None" = None
+  ) -> tuple[Batch, Position]:
     """The batch at a position, or one host's rows of it, and the position of the next.
 
     Args:
       position: any that `batch` gave, or Position().
       shard: (index, count); equal numbers of rows, which concatenate to the batch in the order of the indices.
+      windows: makes the windows; None for this stream, here and now.
 
     Returns:
       int32 arrays of batch_rows / count rows, see the `RowShape`; the next Position.
@@ -142,21 +160,21 @@ class Stream:
       ValueError: the rows do not divide by the count.
       StoreError: a store is damaged.
     """
-    mine = _shard_rows(self.batch_rows, shard)
-    pieces, after = self._pieces(position)
+    mine, windows = _shard_rows(self.batch_rows, shard), windows or self
+    pieces, after = self._pieces(position, windows)
     parts = []
     for piece in pieces:
       first, last = max(piece.first, mine.start), min(piece.first + piece.rows, mine.stop)
       if first < last:
-        held = self._held(piece.window, piece.alignment, shard)
+        held = windows.held(piece.window, piece.alignment, shard)
         parts.append(held.part(piece.start + first - piece.first, last - first, first - mine.start))
-    row, inputs, targets = _Held.together(parts)
+    row, inputs, targets = Held.together(parts)
     return self._shape.batch(len(mine), row, inputs, targets), after
 
   def rows(self, position: Position) -> list[Segment]:
     """What stands in the batch at a position, by row and segment, without reading its tokens."""
     found = []
-    for piece in self._pieces(position)[0]:
+    for piece in self._pieces(position, self)[0]:
       plan = self.plan(piece.window)
       for row in range(piece.rows):
         start, stop = plan.starts[piece.start + row : piece.start + row + 2].tolist()
@@ -166,6 +184,19 @@ class Stream:
   def plan(self, window: int) -> Plan:
     """What stands in the rows of a window."""
     return self._plan(window)
+
+  def held(self, window: int, alignment: int, shard: tuple[int, int]) -> "Held":
+    """The tokens of all rows of a window that are a shard's.
+
+    Args:
+      alignment: batches begin at the rows that are this number modulo `batch_rows`.
+    """
+    return self._held(window, alignment, shard)
+
+  def note(self, window: int, plan: Plan) -> None:
+    """Tells whoever wanted to hear of planned windows."""
+    if self._planned:
+      self._planned(window, plan)
 
   def _make_plan(self, window: int) -> Plan:
     drawn = self._mixing.draw(window * self._window, self._window)
@@ -179,20 +210,19 @@ class Stream:
     starts = np.searchsorted(row[order], np.arange(rows + 1))
     again = tuple(sorted({self.stores[task].task for task in drawn.task[drawn.again].tolist()}))
     plan = Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], drawn.key[order], starts, again)
-    if self._planned:
-      self._planned(window, plan)
+    self.note(window, plan)
     return plan
 
   def _shuffled(self, window: int, rows: int) -> Int64[np.ndarray, "rows"]:
     key = np.full(rows, draws.hash64(self._seed, window, "rows"), np.uint64)
     return permute(np.arange(rows), np.full(rows, rows), key)
 
-  def _pieces(self, position: Position) -> tuple[list["_Piece"], Position]:
+  def _pieces(self, position: Position, windows: "Windows") -> tuple[list["_Piece"], Position]:
     """The stretches of windows that a batch is made of, and where the next batch begins."""
     window, row, filled = position.window, position.row, 0
     pieces = []
     while filled < self.batch_rows:
-      rows = self.plan(window).rows
+      rows = windows.plan(window).rows
       if not 0 <= row < rows:
         raise ValueError(f"window {window} has {rows} rows, there is no row {row}: the position is of another stream")
       taken = min(rows - row, self.batch_rows - filled)
@@ -202,13 +232,12 @@ class Stream:
         window, row = window + 1, 0
     return pieces, Position(window, row)
 
-  def _read(self, window: int, alignment: int, shard: tuple[int, int]) -> "_Held":
-    """The tokens of all rows of a window that are a shard's.
+  def _make_held(self, window: int, alignment: int, shard: tuple[int, int]) -> "Held":
+    return self.read(self.plan(window), alignment, shard)
 
-    Args:
-      alignment: batches begin at the rows that are this number modulo `batch_rows`.
-    """
-    plan, mine = self.plan(window), _shard_rows(self.batch_rows, shard)
+  def read(self, plan: Plan, alignment: int, shard: tuple[int, int]) -> "Held":
+    """What `held` gives, of a plan that is made already."""
+    mine = _shard_rows(self.batch_rows, shard)
     place = (np.arange(plan.rows) - alignment) % self.batch_rows
     is_mine = (place >= mine.start) & (place < mine.stop)
     counts = np.diff(plan.starts)
@@ -216,7 +245,7 @@ class Stream:
     inputs, targets = self._records.read(self._records.first[plan.task[wanted]] + plan.example[wanted])
     if self._objective:
       inputs, targets = self._objective.made(inputs, targets, plan.key[wanted])
-    return _Held(np.concatenate([[0], np.cumsum(np.where(is_mine, counts, 0))]), inputs, targets)
+    return Held(np.concatenate([[0], np.cumsum(np.where(is_mine, counts, 0))]), inputs, targets)
 
   def _segment(self, plan: Plan, entry: int, row: int, segment: int) -> Segment:
     store, example = self.stores[plan.task[entry]], int(plan.example[entry])
@@ -235,68 +264,6 @@ class Stream:
         )
 
 
-class Prefetcher:
-  """Batches of a stream in order, made ahead by one thread; an endless iterator, closed by its context.
-
-  >>> with Prefetcher(stream, position) as batches:
-  ...   for batch, after in batches: ...
-  """
-
-  def __init__(self, stream: Stream, position: Position, shard: tuple[int, int] = (0, 1), ahead: int = 8):
-    """Starts the thread.
-
-    Args:
-      position: of the first batch.
-      shard: see `Stream.batch`.
-      ahead: batches that wait ready; a new window takes some 0.3 s to plan and read, which they bridge.
-    """
-    self._ready: queue.Queue[tuple[Batch, Position] | BaseException] = queue.Queue(ahead)
-    self._closed = threading.Event()
-    self._thread = threading.Thread(target=self._work, args=(stream, position, shard), name="batches", daemon=True)
-    self._thread.start()
-
-  def __enter__(self) -> "Prefetcher":
-    return self
-
-  def __exit__(self, *_: object) -> None:
-    self.close()
-
-  def __iter__(self) -> "Prefetcher":
-    return self
-
-  def __next__(self) -> tuple[Batch, Position]:
-    """A batch and the position after it; raises what the thread raised, then and ever after."""
-    if self._closed.is_set():
-      raise StopIteration
-    ready = self._ready.get()
-    if isinstance(ready, BaseException):
-      self._ready.put(ready)
-      raise ready
-    return ready
-
-  def close(self) -> None:
-    """Ends the thread; may be called twice."""
-    self._closed.set()
-    with contextlib.suppress(queue.Empty):
-      while True:
-        self._ready.get_nowait()
-    self._thread.join()
-
-  def _work(self, stream: Stream, position: Position, shard: tuple[int, int]) -> None:
-    try:
-      while not self._closed.is_set():
-        batch, position = stream.batch(position, shard)
-        self._put((batch, position))
-    except BaseException as error:  # whatever it is, the consumer must hear of it rather than wait
-      self._put(error)
-
-  def _put(self, item: tuple[Batch, Position] | BaseException) -> None:
-    while not self._closed.is_set():
-      with contextlib.suppress(queue.Full):
-        self._ready.put(item, timeout=0.1)
-        return
-
-
 @dataclasses.dataclass(frozen=True)
 class _Piece:
   """A stretch of one window in a batch: rows start .. start + rows - 1 are the batch's from `first` on."""
@@ -309,7 +276,7 @@ class _Piece:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Held:
+class Held:
   """A shard's tokens of a window in memory.
 
   Attributes:

@@ -32,7 +32,7 @@ def results(
     yield from ((ticket, function(ticket)) for ticket in tickets)
     return
   context = multiprocessing.get_context("spawn")
-  executor = concurrent.futures.ProcessPoolExecutor(processes, context, initializer=_live_with_parent)
+  executor = concurrent.futures.ProcessPoolExecutor(processes, context, initializer=live_with_parent)
   try:
     yield from _as_done(executor, function, tickets, processes * _IN_FLIGHT)
   except concurrent.futures.process.BrokenProcessPool:
@@ -65,7 +65,7 @@ def _as_done(
       yield pending.pop(future), future.result()
 
 
-def _live_with_parent() -> None:
+def live_with_parent() -> None:
   """Ctrl-C is the parent's to handle; a worker of a killed parent would otherwise wait for tickets for ever."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   parent = multiprocessing.parent_process()

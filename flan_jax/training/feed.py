@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from flan_jax import configuration, processes, progress
 from flan_jax.data.objectives import Objective, described, longest_text
+from flan_jax.data.prefetching import Prefetcher
 from flan_jax.data.preparation import Preparation, store_folder
 from flan_jax.data.segments import row_shape
 from flan_jax.data.store import TaskStore, open_store
-from flan_jax.data.stream import STREAM_VERSION, Position, Prefetcher, Stream
+from flan_jax.data.stream import STREAM_VERSION, Position, Stream
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
@@ -29,11 +30,13 @@ class Feed:
     stream: its batches.
     tasks: full names of the tasks it draws from.
     identity: what the meaning of a position depends on, as JSON; a run resumes only where it is the same.
+    processes: that make windows ahead; they change no batch.
   """
 
   stream: Stream
   tasks: tuple[str, ...]
   identity: dict[str, Any]
+  processes: int
 
   beginning = Position()
 
@@ -47,7 +50,7 @@ class Feed:
     Args:
       shard: (index, count) of the rows wanted, as `partitioning.process_rows` says them.
     """
-    return Prefetcher(self.stream, position, shard)
+    return Prefetcher(self.stream, position, shard, processes=self.processes)
 
 
 def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
@@ -107,7 +110,7 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
     objective,
     planned=log.planned if processes.is_first() else None,
   )
-  return Feed(stream, tuple(store.task for store in stores), identity)
+  return Feed(stream, tuple(store.task for store in stores), identity, training.input_processes)
 
 
 def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:

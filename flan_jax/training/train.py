@@ -78,6 +78,7 @@ class Training:
     render_seed: of wordings, formats and exemplars.
     variants: how often each example is prepared under other draws of these; epoch e reads variant e mod this.
     window: examples that are drawn and packed together.
+    input_processes: that plan and read windows ahead; 0 leaves it to a thread, which gives some 30,000 rows a second.
     log_period, checkpoint_period: in steps.
     checkpoints_to_keep: the newest so many stay, and step 0.
   """
@@ -104,6 +105,7 @@ class Training:
   render_seed: int = 0
   variants: int = 1
   window: int = 16384
+  input_processes: int = 0
   log_period: int = 20
   checkpoint_period: int = 1000
   checkpoints_to_keep: int = 3

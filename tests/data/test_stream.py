@@ -1,6 +1,5 @@
 """The stream's laws, on small stores made by hand."""
 
-import threading
 from collections import Counter
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from flan_jax import errors
 from flan_jax.data.objectives import Denoisers, PrefixLM, SpanCorruption
 from flan_jax.data.segments import DecoderRows, EncoderDecoderRows
-from flan_jax.data.stream import Position, Prefetcher, Stream
+from flan_jax.data.stream import Position, Stream
 
 SHAPE = EncoderDecoderRows(24, 12)
 ROWS = 8
@@ -261,32 +260,3 @@ def test_impossible_shards_and_positions_are_refused(stream):
     stream.batch(Position(), (0, 3))
   with pytest.raises(ValueError, match="of another stream"):
     stream.batch(Position(0, 10_000))
-
-
-def test_prefetched_batches_are_the_streams_in_order(stream):
-  expected, after = take(stream, 15)
-  with Prefetcher(stream, Position()) as batches:
-    for one in expected:
-      batch, position = next(batches)
-      assert_equal(one, batch)
-  assert position == after
-
-
-def test_the_prefetchers_thread_ends_with_its_context(stream):
-  with Prefetcher(stream, Position(), ahead=1) as batches:
-    next(batches)
-    assert batches._thread.is_alive()
-  assert not batches._thread.is_alive()
-  batches.close()
-  assert list(batches) == []
-
-
-def test_the_threads_error_reaches_the_consumer(stores, tmp_path):
-  store = make_store(tmp_path, "t.damaged", numbered(0, 50))
-  damaged = stream_of([store])
-  (store.folder / "tokens-00000.bin").unlink()
-  with Prefetcher(damaged, Position()) as batches:
-    for _ in range(2):  # and does not make the second call wait for ever
-      with pytest.raises(errors.FlanJaxError, match="damaged"):
-        next(batches)
-  assert "batches" not in {thread.name for thread in threading.enumerate()}
