@@ -123,6 +123,8 @@ class Training:
       value = getattr(self, name)
       if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"train.{name} = {value!r}: must be a whole number above 0")
+    if not isinstance(self.input_processes, int) or self.input_processes < 0:
+      raise UsageError(f"train.input_processes = {self.input_processes!r}: must be a whole number, 0 for none")
     if set(self.task_feature_lengths) != {"inputs", "targets"}:
       raise UsageError(
         f"TASK_FEATURE_LENGTHS = {self.task_feature_lengths!r}: must name both, {{'inputs': 512, 'targets': 128}}"
