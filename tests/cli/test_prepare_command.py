@@ -130,6 +130,25 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(arguments, prepared, smal
   assert line["examples"] > 50
 
 
+def test_lengths_are_suggested_for_a_model(arguments, capsys, tmp_path):
+  assert run([*arguments, "--suggest_lengths", "t5_demo", "--json"]) == 0
+  found = json.loads(capsys.readouterr().out)
+  assert (found["given"]["inputs"], found["given"]["targets"]) == (512, 128)
+  assert found["examples"] == 16_384
+  for shape in found["suggested"]:
+    assert shape["kept"] >= shape["min_kept"]
+    assert shape["tokens_per_gflop"] >= found["given"]["tokens_per_gflop"]  # the given lengths are among the candidates
+  assert not (tmp_path / "store").exists()  # nothing is prepared
+  assert run([*arguments, "--suggest_lengths", "t5_demo"]) == 0
+  best = found["suggested"][0]
+  assert capsys.readouterr().out.splitlines()[-1] == f"--lengths {best['inputs']},{best['targets']}"
+
+
+def test_an_unknown_model_to_suggest_for_names_the_nearest(arguments, capsys):
+  assert run([*arguments, "--suggest_lengths", "t5_dem"]) == 2
+  assert "Nearest: t5_demo" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
   ("changes", "message"),
   [

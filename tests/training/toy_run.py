@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import signal
+import sys
 import threading
 import types
 from typing import Any
@@ -147,6 +148,8 @@ def main() -> None:
     Observed.rows = rows.open("w")
     train.Trainer = Observed
     training.run()
+  if heavy := {"tensorflow", "seqio"} & set(sys.modules):
+    raise SystemExit(f"training on a prepared mixture imported {', '.join(heavy)}")
 
 
 if __name__ == "__main__":
