@@ -53,7 +53,7 @@ def _bar(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
 
     def advance(units: int, note: str = "") -> None:
       pace.advance(units)
-      bar.update(task, advance=units, rate=f"{pace.rate():,.1f}/s", **({"note": note} if note else {}))
+      bar.update(task, advance=units, rate=_per_second(pace), **({"note": note} if note else {}))
 
     yield advance
 
@@ -70,7 +70,8 @@ def _lines(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
     said = pace.done
     left = f", {pace.seconds_left():,.0f} s left" if pace.done < total and pace.rate() else ""
     note = f", {shown_note}" if shown_note else ""
-    print(f"{what}: {pace.done:,} of {total:,} {unit}, {pace.rate():,.1f}/s{left}{note}", file=sys.stderr, flush=True)
+    rate = f", {_per_second(pace)}" if pace.rate() else ""
+    print(f"{what}: {pace.done:,} of {total:,} {unit}{rate}{left}{note}", file=sys.stderr, flush=True)
 
   def advance(units: int, note: str = "") -> None:
     nonlocal last, shown_note
@@ -83,6 +84,11 @@ def _lines(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
   yield advance
   if pace.done != said:
     line()
+
+
+def _per_second(pace: "_Pace") -> str:
+  """Nothing while there is no second unit to count by."""
+  return f"{pace.rate():,.1f}/s" if pace.rate() else ""
 
 
 class _Pace:

@@ -14,7 +14,7 @@ def test_a_pipe_gets_plain_lines(capsys, monkeypatch):
     advance(1)
   lines = capsys.readouterr().err.splitlines()
   assert len(lines) == 2  # the last one once, though it is both due and the end
-  assert lines[0] == "preparing: 2 of 3 examples, 0.0/s, toy.a"
+  assert lines[0] == "preparing: 2 of 3 examples, toy.a"
   assert re.fullmatch(r"preparing: 3 of 3 examples, [\d,.]+/s, toy\.a", lines[-1])
 
 

@@ -1,7 +1,8 @@
 """`flan-jax prepare --suggest_lengths`: which row lengths give the most useful tokens for a model's FLOPs."""
 
 import dataclasses
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Int
 from flan_jax import configuration, progress, terminal
 from flan_jax.data import length_sample, suggesting
 from flan_jax.data.preparation import Preparation
-from flan_jax.data.records import Records
+from flan_jax.data.store import TaskStore
 
 _KEPT = (0.99, 0.95)  # shares of the examples that a proposal must keep
 
@@ -90,7 +91,7 @@ def _dims(model: str) -> suggesting.Dims:
 
 def _lengths(preparation: Preparation) -> Int[np.ndarray, "n 2"]:
   if preparation.module:
-    return Records(preparation.stores(progress=progress.shown)).lengths + 1  # EOS
+    return _of_stores(preparation.stores(on_change="prepare", progress=progress.shown), preparation.render_seed)
   return length_sample.sampled_lengths(
     preparation.present(),
     data_dir=preparation.data_dir,
@@ -99,3 +100,11 @@ def _lengths(preparation: Preparation) -> Int[np.ndarray, "n 2"]:
     processes=preparation.processes,
     progress=progress.shown,
   )
+
+
+def _of_stores(stores: Sequence[TaskStore], seed: int) -> Int[np.ndarray, "n 2"]:
+  """At the stores' rates; what was left out as they were prepared is told, for it cannot be seen here."""
+  counts = [count for store in stores for why, count in store.manifest["counts"].items() if why.startswith("left out")]
+  if gone := sum(counts):
+    print(f"{gone:,} examples do not fit --lengths and are not among these; longer ones see more", file=sys.stderr)
+  return length_sample.drawn([length_sample.Pool(store.rate, store.lengths + 1) for store in stores], seed)  # + 1: EOS

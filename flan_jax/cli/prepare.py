@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 @click.option("--beam_options", default="", metavar="'--F=V --F=V'", help="Beam's own flags, for --runner.")
 @click.option("--verify", is_flag=True, help="Read every file of what stands, and make again what is damaged.")
 @click.option(
-  "--suggest_lengths", metavar="MODEL", help="Prepare nothing: propose --lengths for a model, such as t5_1_1_base."
+  "--suggest_lengths",
+  metavar="MODEL",
+  help="Propose --lengths for a model, such as t5_1_1_base; prepares only a --module's mixture.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(mixture, lengths, text_length, vocabulary, suggest_lengths, beam_options, verify, as_json, **options):
@@ -68,7 +70,7 @@ def command(mixture, lengths, text_length, vocabulary, suggest_lengths, beam_opt
   words = load_vocabulary(vocabulary or _vocabulary(mixture, options), options["data_dir"])
   room = {"text": text_length} if text_length else {"inputs": inputs, "targets": targets}
   preparation = Preparation(
-    mixture=mixture, vocabulary=words, lengths=room, beam_options=shlex.split(beam_options), **options
+    mixture=mixture, vocabulary=words, lengths=room, beam_options=_flags(beam_options, options["runner"]), **options
   )
   if suggest_lengths:
     from flan_jax.cli import lengths_view
@@ -80,6 +82,15 @@ def command(mixture, lengths, text_length, vocabulary, suggest_lengths, beam_opt
   from flan_jax import progress
 
   _show(preparation.stores(on_change="prepare", verify=verify, progress=progress.shown), as_json)
+
+
+def _flags(text: str, runner: str | None) -> list[str]:
+  if text and runner is None:
+    raise UsageError(f"--beam_options {text}: they are for --runner")
+  try:
+    return shlex.split(text)
+  except ValueError as error:
+    raise UsageError(f"--beam_options {text}: {error}") from None
 
 
 _SUMMED = ("rate", "examples", "tokens", "MB", "left out")

@@ -27,7 +27,7 @@ def content(model_dir: Path, step: int, row: int) -> dict[str, Any]:
   """A row of the batch of an update, as plain JSON values.
 
   Args:
-    model_dir: of a run.
+    model_dir: of a run, or one of its checkpoints.
     step: the update, from 1.
     row: of the batch, from 0.
 
@@ -35,9 +35,15 @@ def content(model_dir: Path, step: int, row: int) -> dict[str, Any]:
     UsageError: no such run, step or row.
     StoreError: a store of the run is damaged or no more.
   """
+  if model_dir.parent.name == layout.CHECKPOINTS:
+    model_dir = model_dir.parent.parent
+  saved = layout.read_record(layout.step_folder(model_dir))["step"]
   feed = past_feed(model_dir)
-  if step < 1 or not 0 <= row < feed.stream.batch_rows:
-    raise UsageError(f"--step {step} --row {row}: steps begin at 1, a batch has rows 0 to {feed.stream.batch_rows - 1}")
+  if not 1 <= step <= saved or not 0 <= row < feed.stream.batch_rows:
+    raise UsageError(
+      f"--step {step} --row {row}: {model_dir} is saved up to step {saved:,} from 1, and a batch has rows 0 to "
+      f"{feed.stream.batch_rows - 1}"
+    )
   position = position_of(step, feed.stream, model_dir, feed.identity)
   arrays = {name: values[row] for name, values in feed.stream.batch(position)[0].items()}
   record = layout.read_record(layout.step_folder(model_dir))["vocabulary"]

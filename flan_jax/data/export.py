@@ -87,6 +87,8 @@ def export(
   jobs = [_job(task, recipe, vocabulary, folder) for task in mixture.tasks]
   _check_folder(folder, jobs)
   missing = [job for job in jobs if not job.final.exists()]
+  for job in jobs:
+    _check_whole(job.final)
   if missing:
     total = sum(job.source_records for job in missing) * variants
     with progress(f"exporting {mixture.name} ({len(missing)} tasks)", total, "records") as advance:
@@ -142,6 +144,17 @@ def _check_folder(folder: pathlib.Path, jobs: Sequence[shards.Job]) -> None:
   if strangers or others:
     found = strangers[0] if strangers else f"{others[0]}, exported from other data or with other settings"
     raise errors.UsageError(f"--out {folder}: it has {found} in it. Give a new folder, or delete what is there")
+
+
+def _check_whole(folder: pathlib.Path) -> None:
+  """Raises FlanJaxError where a file of a task that was exported earlier is cut or gone."""
+  for entry in _facts(folder).get("files", ()):
+    path = folder / entry["file"]
+    size = path.stat().st_size if path.exists() else 0
+    if size != entry["bytes"]:
+      raise errors.FlanJaxError(
+        f"{path}: {size} bytes where {entry['bytes']} were written. Delete {folder}, and the same export makes it again"
+      )
 
 
 def _digest(job: shards.Job) -> str:

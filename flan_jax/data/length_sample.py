@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -11,6 +12,7 @@ from flan_jax.data import rendering, tokenising, vocabularies, workers
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.progress import Progress, silently
 
+EXAMPLES = 16_384
 _OF_A_TASK = 256  # examples that are rendered of one task, at most
 
 
@@ -19,7 +21,7 @@ def sampled_lengths(
   *,
   data_dir: str | os.PathLike | None,
   vocabulary: vocabularies.Vocabulary,
-  examples: int = 16_384,
+  examples: int = EXAMPLES,
   render_seed: int = 0,
   processes: int | None = None,
   progress: Progress = silently,
@@ -42,7 +44,7 @@ def sampled_lengths(
     for ticket, pool in workers.results(_pool, tickets, min(processes or os.cpu_count() or 1, len(tickets))):
       pools[ticket.task] = pool
       advance(1, ticket.task)
-  return _drawn([pools[task] for task in mixture.tasks], examples, render_seed)
+  return drawn([pools[task] for task in mixture.tasks], render_seed, examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +66,14 @@ class _Ticket:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Pool:
+class Pool:
   """Lengths of some examples of a task, and the task's rate."""
 
-  rate: int
+  rate: float
   lengths: np.ndarray  # int32 [examples, 2]
 
 
-def _pool(ticket: _Ticket) -> _Pool:
+def _pool(ticket: _Ticket) -> Pool:
   asked = ticket.asked
   renderer = rendering.Renderer(ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots)
   train = renderer.splits.train
@@ -80,7 +82,7 @@ def _pool(ticket: _Ticket) -> _Pool:
   examples = [renderer.source[i] for i in chosen.tolist()]
   made = tokenising.tokenise(renderer, vocabulary, tokenising.UNLIMITED, examples)
   lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in made if not isinstance(one, str) and one.targets]
-  return _Pool(min(len(train), renderer.spec.cap), np.array(lengths, np.int32).reshape(-1, 2))
+  return Pool(float(min(len(train), renderer.spec.cap)), np.array(lengths, np.int32).reshape(-1, 2))
 
 
 def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
@@ -90,7 +92,8 @@ def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
   return (start + np.arange(count, dtype=np.int64) * size // max(count, 1)) % max(size, 1)
 
 
-def _drawn(pools: list[_Pool], examples: int, seed: int) -> Int32[np.ndarray, "examples 2"]:
+def drawn(pools: Sequence[Pool], seed: int, examples: int = EXAMPLES) -> Int32[np.ndarray, "examples 2"]:
+  """Lengths drawn from the pools at their rates, with replacement; none where no pool has any."""
   pools = [pool for pool in pools if len(pool.lengths) and pool.rate]
   if not pools:
     return np.zeros((0, 2), np.int32)

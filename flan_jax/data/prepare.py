@@ -19,7 +19,7 @@ from flan_jax.data.shards import Job, Ticket
 from flan_jax.data.store import Origin, TaskStore, open_store
 from flan_jax.progress import Advance, Progress, silently
 
-STORE_VERSION = 2  # part of every key: raise it when the files' layout or the length rule changes
+STORE_VERSION = 3  # part of every key: raise it when the files' layout or the length rule changes
 FEATURES = ("inputs", "targets")
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
 
@@ -133,7 +133,7 @@ def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store
 
 def _opened(job: Job) -> TaskStore:
   store = open_store(job.final)
-  return dataclasses.replace(store, rate=float(min(store.variants[0], job.spec.cap)))
+  return dataclasses.replace(store, rate=float(min(store.variants[0] or max(store.variants), job.spec.cap)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,13 +102,17 @@ class Record:
 
 
 def read_record(request: Request) -> Record | None:
-  """The record of an earlier export of the same request, None if there was none."""
+  """The record of an earlier export of the same request; None if there was none, or if it cannot be read any more: the
+  stores that stand are then found again by their keys."""
   path = request.record_path()
   if not path.exists():
     return None
-  content = json.loads(path.read_text(encoding="utf-8"))
-  made = tuple(Made(**task) for task in content["tasks"])
-  return Record(content["sources"], content["vocabularies"], content["versions"], made)
+  try:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    made = tuple(Made(**task) for task in content["tasks"])
+    return Record(content["sources"], content["vocabularies"], content["versions"], made)
+  except (ValueError, KeyError, TypeError):
+    return None
 
 
 def digests(paths: Iterable[str]) -> dict[str, str]:

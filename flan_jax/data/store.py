@@ -118,16 +118,22 @@ def open_store(folder: pathlib.Path, rate: float | None = None) -> TaskStore:
   path = folder / MANIFEST
   try:
     manifest = json.loads(path.read_bytes())
-    files = _files(manifest)
+    if manifest.pop("xxh3") != digest(manifest):
+      raise ValueError("it is not what was written")
     store = TaskStore(manifest["task"], folder, float(manifest["variants"][0] if rate is None else rate), manifest)
-  except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
     raise damaged(path, str(error)) from None
-  for entry in files:
+  for entry in _files(manifest):
     file = folder / entry["file"]
     size = file.stat().st_size if file.exists() else 0
     if size != entry["bytes"]:
       raise damaged(file, f"{size} bytes where the manifest says {entry['bytes']}")
   return store
+
+
+def digest(manifest: dict[str, Any]) -> str:
+  """xxh3 of a manifest's content, which its last entry, `xxh3`, is not part of."""
+  return xxhash.xxh3_64_hexdigest(json.dumps(manifest, sort_keys=True).encode())
 
 
 def damages(store: TaskStore) -> list[str]:

@@ -8,6 +8,7 @@ host can build any rows.
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -124,7 +125,7 @@ class Stream:
     self._arguments = (stores, rates, shape, batch_rows, seed, window, objective)
     drawn = [(store, rate) for store, rate in zip(stores, rates, strict=True) if len(store) and rate > 0]
     if not drawn:
-      raise errors.FlanJaxError(f"no task of {[store.task for store in stores]} has an example to train on")
+      raise errors.FlanJaxError(_nothing_to_train_on(stores))
     self.stores = tuple(store for store, _ in drawn)
     self.batch_rows = batch_rows
     self._shape = shape
@@ -300,6 +301,15 @@ class Held:
       return parts[0]
     row, inputs, targets = zip(*parts, strict=True)
     return np.concatenate(row), Sequences.joined(inputs), Sequences.joined(targets)
+
+
+def _nothing_to_train_on(stores: Sequence[TaskStore]) -> str:
+  named = ", ".join(store.task for store in stores[:3]) + (f" and {len(stores) - 3} more" if len(stores) > 3 else "")
+  counts: Counter[str] = Counter()
+  for store in stores:
+    counts.update(store.manifest.get("counts", {}))
+  reasons = [f"{count:,} {reason}" for reason, count in counts.most_common() if reason.startswith("left out")]
+  return f"no example to train on in {named}{': ' if reasons else ''}{'; '.join(reasons[:2])}"
 
 
 def _shard_rows(batch_rows: int, shard: tuple[int, int]) -> range:

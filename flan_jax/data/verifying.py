@@ -1,11 +1,13 @@
 """Finding stores that are damaged, by the checksums in their manifests, and taking them out of the way."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 import sys
 from collections.abc import Iterable
 
+from flan_jax.data import store_writing
 from flan_jax.data.store import StoreError, damages, open_store
 from flan_jax.progress import Progress
 
@@ -20,7 +22,8 @@ def remove_damaged(folders: Iterable[pathlib.Path], progress: Progress) -> list[
   removed = []
   with progress("verifying", len(standing), "stores") as advance:
     for folder in standing:
-      if wrong := _faults(folder):
+      looked_at = _identity(folder)
+      if (wrong := _faults(folder)) and looked_at and looked_at == _identity(folder):
         print(f"damaged, to be made again: {folder}: {wrong}", file=sys.stderr)
         _remove(folder)
         removed.append(folder)
@@ -36,9 +39,20 @@ def _faults(folder: pathlib.Path) -> str:
   return f"{', '.join(changed)} changed since it was written" if changed else ""
 
 
+def _identity(folder: pathlib.Path) -> tuple[int, int] | None:
+  """Tells whether somebody else has put another folder in its place; None where there is none."""
+  try:
+    status = folder.stat()
+  except FileNotFoundError:
+    return None
+  return status.st_dev, status.st_ino
+
+
 def _remove(folder: pathlib.Path) -> None:
-  """In one step for whoever looks: a name that begins with a dot is no store."""
-  aside = folder.with_name(f".damaged.{folder.name}")
-  shutil.rmtree(aside, ignore_errors=True)
-  os.rename(folder, aside)
-  shutil.rmtree(aside)
+  """In one step for whoever looks, into a folder that is swept if this process is killed."""
+  temporary = store_writing.new_temporary(folder)
+  try:
+    with contextlib.suppress(FileNotFoundError):  # another one that verifies was faster
+      os.rename(folder, temporary / "damaged")
+  finally:
+    shutil.rmtree(temporary, ignore_errors=True)

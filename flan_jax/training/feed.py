@@ -62,7 +62,7 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
   """
   asked = preparation(training, vocabulary)
   stores = processes.first_then_others("stores", lambda: asked.stores(progress=progress.shown))
-  return _feed(training, vocabulary, stores)
+  return _feed(training, vocabulary, stores, log=processes.is_first())
 
 
 def past_feed(model_dir: pathlib.Path) -> Feed:
@@ -73,19 +73,20 @@ def past_feed(model_dir: pathlib.Path) -> Feed:
     StoreError: a store is damaged or no more.
   """
   record = layout.read_record(layout.step_folder(model_dir))
-  before = record["data"]
+  before, folder = record["data"], pathlib.Path(record["store_dir"])
+  if not folder.is_dir():
+    raise UsageError(f"the stores of {model_dir} were in {folder}, which is not there; only they know its rows")
   vocabulary = load_vocabulary(str(model_dir / layout.VOCABULARY_FILE), extra_ids=record["vocabulary"]["extra_ids"])
   configuration.parse((model_dir / "config.gin").read_text(encoding="utf-8").splitlines())
-  training = dataclasses.replace(configuration.build(), model_dir=str(model_dir))
-  folder = store_folder(training.store_dir)
+  training = dataclasses.replace(configuration.build(), model_dir=str(model_dir), store_dir=str(folder))
   stores = [open_store(folder / at, before["rates"][task]) for task, at in before["stores"].items()]
-  feed = _feed(training, vocabulary, stores)
+  feed = _feed(training, vocabulary, stores, log=False)
   if changed := [name for name in feed.identity if feed.identity[name] != before.get(name)]:
     raise UsageError(f"{model_dir}/config.gin is not what its checkpoints were trained with: {', '.join(changed)}")
   return feed
 
 
-def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskStore]) -> Feed:
+def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskStore], log: bool) -> Feed:
   lengths = training.task_feature_lengths
   objective = _objective(training, vocabulary)
   identity = {
@@ -99,7 +100,7 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
     "rates": {store.task: store.rate for store in stores},
     "stores": {store.task: os.path.relpath(store.folder, store_folder(training.store_dir)) for store in stores},
   }
-  log = WindowLog(pathlib.Path(training.model_dir), identity, training.variants)
+  planned = WindowLog(pathlib.Path(training.model_dir), identity, training.variants).planned if log else None
   stream = Stream(
     stores,
     [store.rate for store in stores],
@@ -108,7 +109,7 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
     training.seed,
     training.window,
     objective,
-    planned=log.planned if processes.is_first() else None,
+    planned=planned,
   )
   return Feed(stream, tuple(store.task for store in stores), identity, training.input_processes)
 

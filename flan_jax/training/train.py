@@ -18,6 +18,7 @@ import jax
 from flan_jax import configuration, processes, progress
 from flan_jax.atomic import write_atomically
 from flan_jax.data.objectives import Objective
+from flan_jax.data.preparation import store_folder
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
@@ -276,6 +277,7 @@ def _record(training: Training, vocabulary: Vocabulary, tasks: set[str], data: d
     "tasks": sorted(tasks),
     "task_feature_lengths": dict(training.task_feature_lengths),
     "data": data,
+    "store_dir": str(store_folder(training.store_dir).absolute()),  # where its rows can be looked up
   }
 
 

@@ -3,6 +3,7 @@
 The file is a convenience: every line follows from the stream, and what is missing is planned again.
 """
 
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -37,12 +38,13 @@ class WindowLog:
     """What `Stream` calls."""
     if window in self._known:
       return
-    if not self._known:
-      self._path.write_text(json.dumps({"stream": self._digest}), encoding="utf-8")
+    with contextlib.suppress(OSError):  # a full disk ends no run for the sake of a convenience
+      if not self._known:
+        self._path.write_text(json.dumps({"stream": self._digest}), encoding="utf-8")
+      # The line break comes first: after a line that a kill cut short, too, a new one begins.
+      with self._path.open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps({"window": window, "rows": plan.rows, "again": plan.again}))
     self._known[window] = plan.rows
-    # The line break comes first: after a line that a kill cut short, too, a new one begins.
-    with self._path.open("a", encoding="utf-8") as file:
-      file.write("\n" + json.dumps({"window": window, "rows": plan.rows, "again": plan.again}))
     if plan.again:
       self._say(window, plan.again)
 

@@ -154,6 +154,8 @@ def test_an_unknown_model_to_suggest_for_names_the_nearest(arguments, capsys):
   [
     (["--lengths", "512"], "write two whole numbers"),
     (["--module", "m"], "--module needs --vocabulary"),
+    (["--vocabulary", "demo", "--beam_options", "--x=1"], "they are for --runner"),
+    (["--vocabulary", "demo", "--runner", "DirectRunner", "--beam_options", "--x='"], "No closing quotation"),
   ],
 )
 def test_mistakes_are_usage_errors(changes, message, data_dir, capsys):

@@ -43,7 +43,7 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes | dict]:
   for name in found:
     if name.endswith("manifest.json"):
       found[name] = json.loads(found[name])
-      del found[name]["made"]
+      del found[name]["made"], found[name]["xxh3"]  # the latter is of all the rest
   return found
 
 

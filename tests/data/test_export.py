@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -182,6 +183,15 @@ def test_another_export_in_the_same_folder_is_refused(exported, tmp_path, change
   with pytest.raises(errors.UsageError, match=r"--out .*it has toy\..* in it\. Give a new folder"):
     exported(**change)
   assert bytes_of(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("size", [None, 7])
+def test_a_file_that_is_gone_or_cut_is_named(exported, tmp_path, size):
+  exported()
+  path = next((tmp_path / "out" / "toy.parity").glob("*.jsonl"))
+  path.unlink() if size is None else os.truncate(path, size)
+  with pytest.raises(errors.FlanJaxError, match=rf"{path.name}: {size or 0} bytes where \d+ were written\. Delete"):
+    exported()
 
 
 def test_a_full_disk_is_named_and_leaves_no_folder_of_a_task(exported, tmp_path, monkeypatch):

@@ -216,6 +216,17 @@ def test_a_damaged_store_is_made_again_and_no_other(vocabulary, tmp_path, here):
   assert here.actions == ["prepare", "prepare"]
 
 
+def test_a_record_that_cannot_be_read_is_made_again_and_no_store(vocabulary, tmp_path, here):
+  before = export("mine", vocabulary, tmp_path)
+  (path,) = (tmp_path / "seqio" / "mine").glob("*.json")
+  path.write_bytes(path.read_bytes()[:20])
+  again = export("mine", vocabulary, tmp_path)
+  assert {task: store.folder for task, store in again.items()} == {task: store.folder for task, store in before.items()}
+  assert {task: store.manifest for task, store in again.items()} == {
+    task: store.manifest for task, store in before.items()
+  }
+
+
 def test_what_is_imported_with_the_dataset_is_watched_too(vocabulary, tmp_path, here):
   export("mine_late", vocabulary, tmp_path)
   record = read_record(requested("mine_late", vocabulary, tmp_path))

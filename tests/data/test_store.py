@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
-from flan_jax.data import store, store_writing
+from flan_jax.data import store, store_writing, verifying
 from flan_jax.data.records import Records
 from flan_jax.data.store import Origin, StoreError, open_store
+from flan_jax.progress import silently
 
 TOKENS = st.lists(st.integers(0, 65_535), max_size=9)
 
@@ -100,6 +102,33 @@ def test_stores_of_different_vocabularies_are_refused(tmp_path):
   other = dataclasses.replace(one, task="a.c", manifest={**one.manifest, "token_dtype": "int32"})
   with pytest.raises(errors.FlanJaxError, match=r"different vocabularies.*a\.b has uint16, a\.c has int32"):
     Records([one, other])
+
+
+@pytest.mark.parametrize("change", [{"examples": 9}, {"variants": [9]}, {"index": {}}, {"task": "a.c"}, {"xxh3": "0"}])
+def test_a_changed_manifest_is_named(tmp_path, change):
+  path = make_store(tmp_path, "a.b", numbered(0, 50)).folder / "manifest.json"
+  path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+  with pytest.raises(StoreError, match=r"manifest\.json: it is not what was written"):
+    open_store(path.parent)
+
+
+def test_two_that_verify_at_once_remove_a_damaged_store_once(tmp_path, monkeypatch, capsys):
+  """Both find the damage; while the second looks, the first removes the store and somebody makes it again."""
+  folder = make_store(tmp_path, "a.b", numbered(0, 5)).folder
+  (folder / "tokens-00000.bin").write_bytes(b"")
+  found = verifying._faults
+
+  def slow(looked_at):
+    wrong = found(looked_at)
+    monkeypatch.setattr(verifying, "_faults", found)
+    assert verifying.remove_damaged([folder], silently) == [folder]
+    make_store(tmp_path, "a.b", numbered(0, 5))
+    return wrong
+
+  monkeypatch.setattr(verifying, "_faults", slow)
+  assert verifying.remove_damaged([folder], silently) == []
+  assert store.damages(open_store(folder)) == []
+  assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 def test_an_interrupted_writer_leaves_nothing(tmp_path):

@@ -92,10 +92,22 @@ def test_any_past_row_can_be_shown(whole, store):
         assert segment["inputs"].split() == made.inputs.split()
 
 
-@pytest.mark.parametrize(("step", "row"), [(0, 0), (1, 8), (1, -1)])
+@pytest.mark.parametrize(("step", "row"), [(0, 0), (1, 8), (1, -1), (STEPS + 1, 0)])
 def test_a_row_that_is_not_there_is_refused(whole, step, row):
-  with pytest.raises(UsageError, match="steps begin at 1, a batch has rows 0 to 7"):
+  with pytest.raises(UsageError, match=r"is saved up to step .* from 1, and a batch has rows 0 to 7"):
     row_view.content(whole, step, row)
+
+
+def test_a_row_is_found_from_any_folder_and_by_a_checkpoint(whole, tmp_path, monkeypatch):
+  noted = (whole / "windows.jsonl").read_text()
+  expected = row_view.content(whole, 2, 1)
+  monkeypatch.chdir(tmp_path)
+  assert row_view.content(whole / "checkpoints" / str(STEPS), 2, 1) == expected
+  copied = shutil.copytree(whole, tmp_path / "copied")
+  (copied / "windows.jsonl").unlink()
+  assert row_view.content(copied, 2, 1)["segments"] == expected["segments"]
+  assert not (copied / "windows.jsonl").exists()  # whoever looks writes nothing
+  assert (whole / "windows.jsonl").read_text() == noted
 
 
 def test_the_row_command_prints_text_and_json(whole, capsys):
