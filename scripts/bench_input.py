@@ -48,7 +48,9 @@ def main() -> None:
     print(json.dumps(_MEASURES[args.measure](args)))
     return
   with tempfile.TemporaryDirectory() as folder:
-    results = {str(tasks): measured(args, tasks, args.store_dir or folder) for tasks in args.tasks}
+    # A folder for each number: to the store, they are one module that has not changed.
+    root = pathlib.Path(args.store_dir or folder)
+    results = {str(tasks): measured(args, tasks, str(root / str(tasks))) for tasks in args.tasks}
   print(json.dumps(results) if args.json else table(results))
 
 
@@ -108,6 +110,8 @@ def ours(args: argparse.Namespace) -> dict[str, float]:
 
   started = time.perf_counter()
   stores = _stores(args)
+  if len(stores) != args.tasks[0]:
+    raise RuntimeError(f"{len(stores)} stores instead of {args.tasks[0]}")
   rates = [store.rate for store in stores]
   stream = Stream(stores, rates, EncoderDecoderRows(*args.lengths), args.batch_rows, seed=0)
   with Prefetcher(stream, Position(), processes=args.processes) as batches:

@@ -108,14 +108,12 @@ _ERRORS = {"usage": errors.UsageError, "failed": errors.FlanJaxError}
 def _reports(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
   """First the number of tasks, then what is done of them; raises the error that the subprocess reports."""
   for line in lines:
-    printed, mark, content = line.partition(REPORT)
+    printed, *contents = line.split(REPORT)
     print(printed, end="", file=sys.stderr)
-    if not mark:
-      continue
-    report = json.loads(content)
-    if "error" in report:
-      raise _ERRORS[report["kind"]](report["error"])
-    if "said" in report:
-      print(report["said"], file=sys.stderr)
-      continue
-    yield report
+    for report in map(json.loads, contents):
+      if "error" in report:
+        raise _ERRORS[report["kind"]](report["error"])
+      if "said" in report:
+        print(report["said"], file=sys.stderr)
+      else:
+        yield report

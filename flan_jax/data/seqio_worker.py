@@ -85,8 +85,9 @@ def _processes(tasks: int, asked: int | None) -> int:
 
 
 def _report(**content: Any) -> None:
-  # One short write, so that the lines of several processes do not mix.
-  print(f"{REPORT}{json.dumps(content)}", flush=True)
+  # One short write, so that the lines of several processes do not mix; print's line break is another, if unbuffered.
+  sys.stdout.write(f"{REPORT}{json.dumps(content)}\n")
+  sys.stdout.flush()
 
 
 def _loaded(request: Request, before: Record | None) -> Record:

@@ -174,8 +174,9 @@ def test_progress_says_what_each_task_holds(vocabulary, tmp_path, here):
 
 
 def test_reports_are_told_from_what_the_module_prints(capsys):
-  lines = ["hello\n", f'no newline{seqio_export.REPORT}{{"done": 1}}\n']
-  assert list(seqio_export._reports(lines)) == [{"done": 1}]
+  one, two = (f'{seqio_export.REPORT}{{"done": {n}}}' for n in (1, 2))
+  lines = ["hello\n", f"no newline{one}\n", f"{one}{two}\n"]  # two processes may write one line
+  assert list(seqio_export._reports(lines)) == [{"done": 1}, {"done": 1}, {"done": 2}]
   assert capsys.readouterr().err == "hello\nno newline"
 
 
