@@ -39,13 +39,14 @@ def _faults(folder: pathlib.Path) -> str:
   return f"{', '.join(changed)} changed since it was written" if changed else ""
 
 
-def _identity(folder: pathlib.Path) -> tuple[int, int] | None:
-  """Tells whether somebody else has put another folder in its place; None where there is none."""
+def _identity(folder: pathlib.Path) -> tuple[int, int, int] | None:
+  """Tells whether somebody else has put another folder in its place; None where there is none. The number of a folder
+  that is gone is given out again, so the time of its making counts too."""
   try:
     status = folder.stat()
   except FileNotFoundError:
     return None
-  return status.st_dev, status.st_ino
+  return status.st_dev, status.st_ino, status.st_ctime_ns
 
 
 def _remove(folder: pathlib.Path) -> None:
