@@ -9,7 +9,6 @@ A task's folder appears whole or not at all, as a store does; one that stands wi
 
 import contextlib
 import dataclasses
-import functools
 import importlib.metadata
 import json
 import os
@@ -18,8 +17,6 @@ import platform
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
-
-import numpy as np
 
 from flan_jax import atomic, errors
 from flan_jax.data import export_files, prepare, rendering, shards, sources, specs, store_writing, tokenising
@@ -190,9 +187,9 @@ def _part_path(folder: pathlib.Path, number: int) -> pathlib.Path:
 
 def _make_part(ticket: shards.Ticket) -> _Result:
   """What a worker does: the rows of one range of the source, without their rate, in one file."""
-  renderer = _renderer(ticket.task, ticket.recipe)
+  renderer = shards.renderer(ticket.task, ticket.recipe)
   span = shards.part_of(len(renderer.source), ticket.part)
-  train = set(_within(renderer.splits.train, span))
+  train = set(shards.within(renderer.splits.train, span))
   chosen = _chosen(renderer, ticket.recipe.split, span)
   left = "held out" if ticket.recipe.split == "train" else "training examples"
   counts = Counter({left: len(span) - len(chosen)} if ticket.recipe.split != "all" else {})
@@ -212,12 +209,8 @@ def _make_part(ticket: shards.Ticket) -> _Result:
   return _Result(rows, trained, counts, () if ticket.number else renderer.source.problems)
 
 
-def _within(indices: np.ndarray, span: range) -> list[int]:
-  return indices[(indices >= span.start) & (indices < span.stop)].tolist()
-
-
 def _chosen(renderer: rendering.Renderer, split: Split, span: range) -> list[int]:
-  return list(span) if split == "all" else _within(getattr(renderer.splits, split), span)
+  return list(span) if split == "all" else shards.within(getattr(renderer.splits, split), span)
 
 
 def _rendered(
@@ -254,11 +247,6 @@ def _row(spec: specs.TaskSpec, made: rendering.Rendered, split: str) -> export_f
     "licence": spec.licence,
     "cap": spec.cap,
   }
-
-
-@functools.lru_cache(maxsize=2)  # a worker goes through the parts of a task one after another
-def _renderer(task: str, recipe: Recipe) -> rendering.Renderer:
-  return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, recipe.formats, recipe.shots)
 
 
 def _finish(job: shards.Job, folder: pathlib.Path, results: Sequence[_Result]) -> None:

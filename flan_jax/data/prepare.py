@@ -178,10 +178,9 @@ def _total(counts: Iterable[Counter[str]]) -> Counter[str]:
 
 def make_shard(ticket: Ticket) -> Result:
   """What a worker does: the training examples of one range of the source, written to one record file."""
-  renderer, vocabulary = _renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
+  renderer, vocabulary = shards.renderer(ticket.task, ticket.recipe), ticket.recipe.vocabulary()
   span = shards.part_of(len(renderer.source), ticket.part)
-  train = renderer.splits.train
-  chosen = train[(train >= span.start) & (train < span.stop)].tolist()
+  chosen = shards.within(renderer.splits.train, span)
   counts = Counter({"kept": 0, "held out": len(span) - len(chosen)})
   writer = store_writing.ShardWriter(ticket.folder, ticket.number, FEATURES, store_writing.token_dtype(vocabulary.size))
   with store_writing.naming_disk_errors(ticket.folder.parent), writer:
@@ -204,8 +203,3 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   if one.piece is not None:
     return ["pieces"] if one.piece else ["kept", "kept in pieces", "pieces"]
   return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
-
-
-@functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another
-def _renderer(task: str, recipe: Recipe) -> rendering.Renderer:
-  return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, recipe.formats, recipe.shots)

@@ -10,10 +10,12 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from flan_jax.data import sources, specs, store_writing, workers
+import numpy as np
+from jaxtyping import Int32
+
+from flan_jax.data import rendering, sources, specs, store_writing, workers
 
 SHARD_RECORDS = 8192
-
 
 Result = TypeVar("Result")
 
@@ -71,6 +73,17 @@ class Job:
 def part_of(source_records: int, part: int) -> range:
   """The records of a part."""
   return range(part * SHARD_RECORDS, min((part + 1) * SHARD_RECORDS, source_records))
+
+
+def within(indices: Int32[np.ndarray, "n"], span: range) -> list[int]:
+  """The indices that lie in a part."""
+  return indices[(indices >= span.start) & (indices < span.stop)].tolist()
+
+
+@functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another
+def renderer(task: str, recipe: Any) -> rendering.Renderer:
+  """What renders a task as a recipe (of a store, of an export) says."""
+  return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, recipe.formats, recipe.shots)
 
 
 def make(
