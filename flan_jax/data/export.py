@@ -122,7 +122,7 @@ class Recipe:
 
 
 def _job(task: str, recipe: Recipe, vocabulary: Vocabulary | None, folder: pathlib.Path) -> shards.Job:
-  spec = specs.get_task(task)
+  spec = specs.get_task(task, recipe.data_dir)
   key = {
     "export": EXPORT_VERSION,
     "rendering": rendering.shaping_content(spec),

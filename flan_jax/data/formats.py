@@ -1,4 +1,4 @@
-"""The formats of a prompt: with or without solved examples, answer alone or rationale first."""
+"""The formats of a prompt: with or without solved examples and instructions, answer alone or rationale first."""
 
 import dataclasses
 
@@ -12,11 +12,13 @@ class Format:
   Attributes:
     few_shot: whether exemplars stand before the query.
     rationale: whether the target reasons before it answers.
+    instructed: whether words of instruction stand in the prompt, or exemplars alone (MetaICL, Min et al. 2022).
   """
 
   name: str
   few_shot: bool
   rationale: bool
+  instructed: bool = True
 
 
 FORMATS = {
@@ -24,6 +26,7 @@ FORMATS = {
   for form in (
     Format("zero_shot", few_shot=False, rationale=False),
     Format("few_shot", few_shot=True, rationale=False),
+    Format("few_shot_bare", few_shot=True, rationale=False, instructed=False),
     Format("cot", few_shot=False, rationale=True),
     Format("few_shot_cot", few_shot=True, rationale=True),
   )
@@ -32,6 +35,9 @@ FORMATS = {
 # What a task that is trained on alone gets, and a mixture that says nothing: (format, weight) and (fewest, most) shots.
 DEFAULT_FORMATS: tuple[tuple[str, int], ...] = tuple((name, 1) for name in FORMATS)
 DEFAULT_SHOTS = (2, 5)
+
+# How a mixture lists the answer options of those of its tasks that leave it open (`show_options: drawn`).
+OPTIONS = ("drawn", "always", "never")
 
 
 def get_format(name: str) -> Format:

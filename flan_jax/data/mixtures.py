@@ -59,7 +59,7 @@ def installed(
   """
   absent = {}
   for task in mixture.tasks:
-    file = sources.missing_file(specs.get_task(task), data_dir)
+    file = sources.missing_file(specs.get_task(task, data_dir), data_dir)
     if file is not None:
       absent[task] = file
   present = tuple(task for task in mixture.tasks if task not in absent)

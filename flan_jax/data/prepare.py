@@ -115,7 +115,7 @@ Make = Callable[[list[Job], Advance], None]
 
 def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store_dir: pathlib.Path) -> Job:
   """The job of a task; reads all of its source once, for the fingerprint."""
-  spec = specs.get_task(task)
+  spec = specs.get_task(task, recipe.data_dir)
   source = sources.open_source(spec, recipe.data_dir)
   key = {
     "store": STORE_VERSION,

@@ -8,16 +8,14 @@ import dataclasses
 import functools
 import pathlib
 import string
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from flan_jax import draws, errors
 from flan_jax.data import formats as formats_
-from flan_jax.data import sources, specs, splits, templates
+from flan_jax.data import mapping, sources, specs, splits, templates
 
 # Part of a store's key: raise it when the code below renders anything differently.
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,9 +28,10 @@ class Rendered:
     wording: id of the wording, 'type/format/number'.
     shots: exemplars in the prompt (0 for zero-shot formats).
     exemplar_ids: their example ids, in the prompt's order.
-    answer: the answer alone; always the option's text where there are options.
-    choices: the answer options, shown or not; empty where the task has none.
+    answer: the answer alone, as the target has it: where options are listed, it may be the option's marker.
+    choices: the answer options, shown or not, written like `answer`; empty where the task has none.
     options_shown: whether the prompt lists them.
+    references: all accepted answers, `answer` among them.
   """
 
   inputs: str
@@ -47,6 +46,7 @@ class Rendered:
   answer: str
   choices: tuple[str, ...]
   options_shown: bool
+  references: tuple[str, ...]
 
 
 class Renderer:
@@ -65,6 +65,8 @@ class Renderer:
     seed: int = 0,
     formats: Sequence[tuple[str, int]] = formats_.DEFAULT_FORMATS,
     shots: tuple[int, int] = formats_.DEFAULT_SHOTS,
+    options: str = "drawn",
+    unseen_wordings: bool = False,
   ):
     """Compiles the wordings of the task's type and opens its source.
 
@@ -74,19 +76,23 @@ class Renderer:
       seed: the render seed; another one means other draws for every example.
       formats: (name, weight); those that the type has no wordings for are passed over.
       shots: (fewest, most) exemplars of a few-shot prompt.
+      options: one of formats.OPTIONS.
+      unseen_wordings: zero-shot prompts in the wordings that are kept for evaluation.
 
     Raises:
       UsageError: an unknown task or format, or none of the formats is the type's.
       MissingDataError: the task's file is not there.
     """
-    self.spec = specs.get_task(task) if isinstance(task, str) else task
+    self.spec = specs.get_task(task, data_dir) if isinstance(task, str) else task
     self.type = specs.get_type(self.spec.type)
     self.source = sources.open_source(self.spec, data_dir)
     self._seed = seed
     self._shots = shots
+    self._options = options
     self._target = templates.compiled(self.type.target)
+    self._has_references = "answer" in templates.variables(self.type.target)
     self._closers = [templates.compiled(text) for text in specs.closers()]
-    self._prompts = _compiled_prompts(self.type)
+    self._prompts = _compiled_prompts(self.type, unseen_wordings)
     drawn_from = [(formats_.get_format(name), weight) for name, weight in formats if weight > 0]
     drawn_from = [(form, weight) for form, weight in drawn_from if form.name in self._prompts]
     if not drawn_from:
@@ -136,16 +142,22 @@ class Renderer:
     prompts = self._prompts[form.name]
     prompt = prompts[draws.draw(len(prompts), *key, "wording")]
     closer = self._closers[draws.draw(len(self._closers), *key, "closer")] if form.rationale else None
-    choices = tuple(fields.get("choices", ()))
-    style = self._option_style(choices, key)
-    exemplars = self._exemplars(example, form, shots, key) if form.few_shot else []
-    parts = [head] if (head := prompt.head(fields).rstrip()) else []
-    parts += [self._solved(prompt.turn, exemplar.fields, style, closer) for exemplar in exemplars]
-    parts.append(prompt.turn.render(fields, _block(style, choices)))
+    references = tuple(fields.get(mapping.REFERENCES, ())) if self._has_references else ()
+    if references:
+      fields = {**fields, "answer": references[draws.draw(len(references), *key, "reference")]}
     answer = self._target(fields).strip()
+    choices = tuple(fields.get("choices", ()))
+    style = self._option_style(choices, answer, key)
+    exemplars = self._exemplars(example, form, style, shots, key) if form.few_shot else []
+    parts = [head] if (head := prompt.head(fields).rstrip()) else []
+    parts += [self._solved(prompt, exemplar.fields, style, closer) for exemplar in exemplars]
+    if prompt.negative and (negatives := self.source.negatives):
+      parts.append(prompt.negative(negatives[draws.draw(len(negatives), *key, "negative")].fields))
+    parts.append(prompt.turn.render(fields, _block(style, choices)))
+    written = _written(style, answer, choices)
     return Rendered(
       inputs=prompt.join.join(parts).strip(),
-      targets=_reasoned(fields["rationale"], closer, answer) if closer else answer,
+      targets=_reasoned(fields["rationale"], closer, written) if closer else written,
       task=self.spec.name,
       example_id=example.id,
       wording=prompt.id,
@@ -153,9 +165,10 @@ class Renderer:
       variant=variant,
       shots=len(exemplars),
       exemplar_ids=tuple(exemplar.id for exemplar in exemplars),
-      answer=answer,
-      choices=choices,
+      answer=written,
+      choices=tuple(_written(style, choice, choices) for choice in choices),
       options_shown=style is not None or (bool(choices) and self.spec.show_options == "in_question"),
+      references=references or (written,),
     )
 
   def _format(self, example: sources.Example, key: tuple, asked: str | None) -> formats_.Format:
@@ -176,56 +189,87 @@ class Renderer:
       f"it has them for {', '.join(self._prompts)}"
     )
 
-  def _option_style(self, choices: tuple[str, ...], key: tuple) -> specs.OptionStyle | None:
+  def _option_style(self, choices: tuple[str, ...], answer: str, key: tuple) -> specs.OptionStyle | None:
     """How this prompt lists options; None where it does not."""
-    shown = self.spec.show_options
-    if not choices or shown == "in_question" or (shown == "drawn" and draws.draw(2, *key, "options") == 0):
+    if not choices or self.spec.show_options == "in_question":
       return None
-    styles = [style for style in specs.option_styles() if style.fits(choices)]
+    shown = "always" if self.spec.show_options == "always" else self._options
+    if shown == "never" or (shown == "drawn" and draws.draw(2, *key, "options") == 0):
+      return None
+    styles = _styles(self.spec.option_target, len(choices), answer in choices)
     return styles[draws.draw(len(styles), *key, "option_style")]
 
   def _exemplars(
-    self, example: sources.Example, form: formats_.Format, shots: int | None, key: tuple
+    self,
+    example: sources.Example,
+    form: formats_.Format,
+    style: specs.OptionStyle | None,
+    shots: int | None,
+    key: tuple,
   ) -> list[sources.Example]:
-    """Different training examples, never the query; by content, so that copies under other ids count as the same.
-
-    Candidate i is a draw of its own, so that the exemplars of k shots are the first k of those of more shots.
-    """
+    """Different solved examples, never the query; by content, so that copies under other ids count as the same."""
     fewest, most = self._shots
     wanted = fewest + draws.draw(most - fewest + 1, *key, "shots") if shots is None else shots
-    train, contents = self.splits.train, self.splits.contents
-    if len(train) == 0 or wanted <= 0:
-      return []
-    taken = {np.uint64(splits.content(example.fields))}
+    taken = {splits.content(example.fields)}
     found = []
-    # A task with as few training examples as shots needs n (ln n + c) draws to meet them all; 64 + 16 k is plenty.
-    for i in range(64 + 16 * wanted):
-      index = train[draws.draw(len(train), *key, "exemplar", i)]
-      if contents[index] in taken:
+    if wanted <= 0:
+      return found
+    for candidate in self._candidates(wanted, key):
+      content = splits.content(candidate.fields)
+      if content in taken:
         continue
-      taken.add(contents[index])
-      candidate = self.source[index]
-      if form.rationale and "rationale" not in candidate.fields:
+      taken.add(content)
+      if (form.rationale and "rationale" not in candidate.fields) or not self._listable(style, candidate):
         continue
       found.append(candidate)
       if len(found) == wanted:
         break
     return found
 
+  def _listable(self, style: specs.OptionStyle | None, exemplar: sources.Example) -> bool:
+    """Whether an exemplar can be written in a style: it may have other options than the query."""
+    if style is None:
+      return True
+    choices = exemplar.fields.get("choices", ())
+    return style.fits(len(choices)) and (not style.answer or self._target(exemplar.fields).strip() in choices)
+
+  def _candidates(self, wanted: int, key: tuple) -> Iterator[sources.Example]:
+    """The publisher's exemplars in a drawn order, or training examples.
+
+    Candidate i is a draw of its own, so that the exemplars of k shots are the first k of those of more shots.
+    """
+    published, train = self.source.exemplars, self.splits.train
+    if published:
+      yield from sorted(published, key=lambda exemplar: draws.hash64(*key, "exemplar", exemplar.id))
+    elif len(train):
+      # A task with as few training examples as shots needs n (ln n + c) draws to meet them all; 64 + 16 k is plenty.
+      for i in range(64 + 16 * wanted):
+        yield self.source[train[draws.draw(len(train), *key, "exemplar", i)]]
+
   def _solved(
-    self, turn: templates.Turn, fields: sources.Fields, style: specs.OptionStyle | None, closer: templates.Render | None
+    self,
+    prompt: templates.Prompt,
+    fields: sources.Fields,
+    style: specs.OptionStyle | None,
+    closer: templates.Render | None,
   ) -> str:
-    """An exemplar: the turn with its answer, in the query's option style and with its closer."""
-    question = turn.render(fields, _block(style, tuple(fields.get("choices", ()))))
-    answer = self._target(fields).strip()
+    """An exemplar: the turn with its answer, in the query's option style and with its closer, and what comes after."""
+    choices = tuple(fields.get("choices", ()))
+    question = prompt.turn.render(fields, _block(style, choices))
+    answer = _written(style, self._target(fields).strip(), choices)
     target = _reasoned(fields["rationale"], closer, answer) if closer else answer
-    return f"{question}{'' if question[-1:] in _SPACE else ' '}{target}"
+    solved = f"{question}{'' if question[-1:] in _SPACE else ' '}{target}"
+    after = prompt.after(fields).strip() if prompt.after else ""
+    return f"{solved}\n{after}" if after else solved
 
 
 def shaping_content(spec: specs.TaskSpec) -> dict[str, object]:
   """What decides, besides records and seed, how a task's examples render; plain JSON values, for a store's key."""
   kind = specs.get_type(spec.type)
-  described = ("licence", "citation", "origin", "cluster", "category", "language", "metrics", "cap")
+  described = (
+    *("licence", "citation", "origin", "cluster", "category", "dataset", "language", "metrics", "cap", "tags"),
+    *("examples", "inverted", "inverted_of", "evaluation_only"),
+  )
   return {
     "renderer": RENDERER_VERSION,
     "task": {key: value for key, value in dataclasses.asdict(spec).items() if key not in described},
@@ -238,17 +282,38 @@ def shaping_content(spec: specs.TaskSpec) -> dict[str, object]:
 _SPACE = frozenset(string.whitespace)
 
 
-def _compiled_prompts(kind: specs.TaskType) -> dict[str, list[templates.Prompt]]:
-  names = kind.fields + kind.optional
+def _compiled_prompts(kind: specs.TaskType, unseen: bool) -> dict[str, list[templates.Prompt]]:
+  names = (*kind.fields, *kind.optional, *_OF_EXEMPLARS)
   where = f"type {kind.name}"
+  wordings = {"zero_shot": kind.evaluation_wordings} if unseen else kind.wordings
   return {
-    form: [templates.compile_wording(wording, names, where) for wording in wordings]
-    for form, wordings in kind.wordings.items()
+    form: [templates.compile_wording(wording, names, where) for wording in each]
+    for form, each in wordings.items()
+    if each
   }
+
+
+_OF_EXEMPLARS = ("explanation",)  # fields that publishers' exemplars have and examples lack
+
+
+@functools.cache
+def _styles(target: str, choices: int, answer_listed: bool) -> list[specs.OptionStyle]:
+  """The styles for so many choices whose target is of a kind; an answer that is not listed has no marker."""
+  return [
+    style
+    for style in specs.option_styles()
+    if style.fits(choices)
+    and target in ("drawn", "marker" if style.answer else "text")
+    and (answer_listed or not style.answer)
+  ]
 
 
 def _block(style: specs.OptionStyle | None, choices: tuple[str, ...]) -> str:
   return style.block(choices) if style and choices else ""
+
+
+def _written(style: specs.OptionStyle | None, answer: str, choices: tuple[str, ...]) -> str:
+  return style.written(answer, choices) if style and answer in choices else answer
 
 
 def _reasoned(rationale: str, closer: templates.Render, answer: str) -> str:

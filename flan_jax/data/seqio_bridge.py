@@ -98,7 +98,7 @@ def _build_mixture(name: str) -> seqio.Mixture:
       built = seqio.TaskRegistry.get(task)
     else:
       built = _task(f"{name}:{task}", dataclasses.replace(mixture, tasks=(task,)))
-    rated.append((built, functools.partial(_rate, specs.get_task(task), _settings.data_dir)))
+    rated.append((built, functools.partial(_rate, specs.get_task(task, _settings.data_dir), _settings.data_dir)))
   return seqio.Mixture(name, rated)
 
 

@@ -10,7 +10,7 @@ import jinja2.meta
 import jinja2.sandbox
 
 from flan_jax import errors
-from flan_jax.data import specs
+from flan_jax.data import frames, specs
 
 Render = Callable[[Mapping[str, str | list[str]]], str]
 RENDER_ERRORS = (jinja2.TemplateError, KeyError)
@@ -39,6 +39,19 @@ def compiled(text: str) -> Render:
     raise errors.FlanJaxError(f"not a template ({error.message}): {text!r}") from None
 
 
+@functools.cache
+def expression(text: str) -> Callable[[Mapping[str, object]], object]:
+  """The function of the columns that a Jinja expression is ('choices[label]'), sandboxed; its value is of any kind.
+
+  Raises:
+    FlanJaxError: the text is not an expression.
+  """
+  try:
+    return _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
+  except jinja2.TemplateSyntaxError as error:
+    raise errors.FlanJaxError(f"not an expression ({error.message}): {text!r}") from None
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Turn:
   """A compiled wording of one question, parted where a list of options goes.
@@ -65,12 +78,14 @@ class Turn:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prompt:
-  """A compiled wording: the head (fields of the query), the turns, and what stands between them."""
+  """A compiled wording: the head (fields of the query), the turns, what stands between them; see specs.Wording."""
 
   id: str
   head: Render
   turn: Turn
   join: str
+  after: Render | None
+  negative: Render | None
 
 
 def compile_wording(wording: specs.Wording, fields: Iterable[str], where: str) -> Prompt:
@@ -85,14 +100,21 @@ def compile_wording(wording: specs.Wording, fields: Iterable[str], where: str) -
     FlanJaxError: it is not a template, or it uses a field that its type does not have.
   """
   allowed = set(fields)
-  for text in (wording.head, wording.turn):
+  for text in (wording.head, wording.turn, wording.after, wording.negative):
     unknown = variables(text) - allowed
     if unknown:
       raise errors.FlanJaxError(
         f"{where}: wording {wording.id} uses {', '.join(sorted(unknown))}; the fields are {', '.join(sorted(allowed))}"
       )
-  body, cue = _parted(wording.turn)
-  return Prompt(wording.id, compiled(wording.head), Turn(compiled(body), cue), wording.join)
+  body, cue = frames.parted(wording.turn)
+  return Prompt(
+    wording.id,
+    compiled(wording.head),
+    Turn(compiled(body), cue),
+    wording.join,
+    compiled(wording.after) if wording.after else None,
+    compiled(wording.negative) if wording.negative else None,
+  )
 
 
 def variables(text: str) -> set[str]:
@@ -108,20 +130,4 @@ def variables(text: str) -> set[str]:
 _ENVIRONMENT = jinja2.sandbox.ImmutableSandboxedEnvironment(
   undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True
 )
-_CUE_ENDS = (":", "：", "=", ">", "→")
 _HOLE = re.compile(r"\{\{ *(\w+) *\}\}")
-
-
-def _parted(turn: str) -> tuple[str, str]:
-  """(the question, the cue with the line breaks before it); the cue is '' where the last line is none.
-
-  >>> _parted("{{ question }}\\nAnswer:")
-  ('{{ question }}', '\\nAnswer:')
-  >>> _parted("{{ question }}\\nAnswer briefly.")
-  ('{{ question }}\\nAnswer briefly.', '')
-  """
-  question, _, last = turn.rstrip().rpartition("\n")
-  if not question.strip() or "}" in last or not last.rstrip().endswith(_CUE_ENDS):
-    return turn, ""
-  question = question.rstrip()
-  return question, turn[len(question) :]

@@ -50,13 +50,15 @@ def test_every_format_renders_whole(renderer):
       assert made.shots == len(made.exemplar_ids) == (0 if form in ("zero_shot", "cot") else made.shots)
 
 
-def test_targets_are_texts_of_the_choices_never_letters(renderer):
+def test_a_letter_is_the_target_only_where_the_prompt_asks_for_it(renderer):
   most = CHOICES[renderer.spec.name.removeprefix("cot.")]
   for example in some(renderer):
     made = renderer.render(example, format="zero_shot")
     assert len(made.choices) <= most
     assert (made.answer in made.choices) == bool(most)
-    assert not (made.answer.startswith("(") and made.answer.endswith(")") and len(made.answer) == 3)
+    asked = [style.request for style in specs.option_styles() if style.request and style.request in made.inputs]
+    assert asked if made.answer != example.fields["answer"] else not asked
+    assert not (made.answer.startswith("(") and made.answer.endswith(")") and len(made.answer) == 3) or asked
 
 
 def test_no_list_of_options_is_left_where_none_is_shown(renderer):

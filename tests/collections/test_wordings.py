@@ -55,7 +55,8 @@ def test_no_two_wordings_of_a_format_are_one_by_t5_tokens(name, shared_data):
 
 def test_the_real_collections_wordings_differ_over_all_formats_and_suffice_in_each(shared_data):
   kind = specs.get_type("reasoned_question")
-  assert too_alike(all_wordings(kind), t5_tokens(shared_data)) == []
+  telling = [wording for wording in all_wordings(kind) if "/few_shot_bare/" not in wording.id]  # those say nothing
+  assert too_alike(tuple(telling), t5_tokens(shared_data)) == []
   assert set(kind.wordings) == set(formats.FORMATS)
   assert min(map(len, kind.wordings.values())) >= 10
 

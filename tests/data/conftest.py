@@ -37,6 +37,7 @@ TASKS = r"""
   cluster: knowledge
   held_out_percent: 20
 - name: parity
+  option_target: text
   reader: {jsonl: toy/parity.jsonl}
   type: toy_choice
   choices: [yes, no]

@@ -133,7 +133,7 @@ def test_the_sources_content_changes_the_key_and_the_cap_does_not(prepared, toy)
   spec = specs.get_task("toy.parity")
   before = prepared("toy.parity")[0].folder
   monkey = dataclasses.replace(spec, cap=3)
-  specs._tasks(toy.collection)["toy.parity"] = monkey
+  specs._tasks(toy.collection, str(toy.data_dir))["toy.parity"] = monkey
   path = toy.data_dir / "toy" / "parity.jsonl"
   content = path.read_bytes()
   try:
@@ -145,7 +145,7 @@ def test_the_sources_content_changes_the_key_and_the_cap_does_not(prepared, toy)
   finally:
     path.write_bytes(content)
     sources.open_source.cache_clear()
-    specs._tasks(toy.collection)["toy.parity"] = spec
+    specs._tasks(toy.collection, str(toy.data_dir))["toy.parity"] = spec
 
 
 def test_prompts_lose_exemplars_before_they_are_left_out(prepared, toy, vocabulary):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flan_jax import errors
 from flan_jax.data import sources, specs, splits
+from flan_jax.data.readers import generated
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(str.strip)
 
@@ -55,7 +56,7 @@ def test_any_bytes_are_examples_or_problems(tmp_path_factory, content, kind):
   source = sources.open_source(spec_of({kind: "f", "columns": ["question", "answer"]}), folder)
   lines = [line for line in content.split(b"\n") if line]
   assert len(source) + len(source.problems) == len(lines)
-  assert all(problem.line >= 1 and problem.reason for problem in source.problems)
+  assert all(problem.place.startswith(f"{folder}/f:") and problem.reason for problem in source.problems)
   assert all(source[i].fields["answer"] for i in range(len(source)))
 
 
@@ -72,10 +73,10 @@ def test_escaped_newlines_are_read_where_the_spec_says_so(tmp_path):
   [
     ("{", "Expecting property name"),
     ("[1]", "a JSON object was expected, not list"),
-    ('{"question": "q"}', "the column 'answer' is absent"),
-    ('{"question": "q", "answer": "  "}', "the column 'answer' is empty"),
+    ('{"question": "q"}', "the field 'answer' (column 'answer', absent; there are question) is empty"),
+    ('{"question": "q", "answer": "  "}', "the field 'answer' (column 'answer') is empty"),
     ('{"question": {}, "answer": "a"}', "the column 'question' holds dict, not text"),
-    ('{"question": "q", "answer": "a", "choices": [1]}', "the column 'choices' holds a list of other things"),
+    ('{"question": "q", "answer": "a", "choices": [[1]]}', "the column 'choices' holds a list of other things"),
   ],
 )
 def test_a_malformed_record_is_told_and_strict_makes_it_fatal(tmp_path, line, reason):
@@ -103,7 +104,7 @@ def test_a_missing_file_names_itself_its_origin_and_its_folder(tmp_path):
 @pytest.mark.parametrize(
   ("reader", "told"),
   [
-    ({"csv": "f"}, "names not one of the readers tsv, jsonl, generator"),
+    ({"cvs": "f"}, "names not one of the readers tsv, jsonl, generator"),
     ({"tsv": "f"}, "neither `columns"),
     ({"generator": "os.path.join"}, "not of the form COLLECTION.MODULE"),
     ({"generator": "demo.nothing_of_the_sort"}, "there is no generator module"),
@@ -137,9 +138,9 @@ def test_generated_examples_are_found_alone_and_differ_by_task(monkeypatch):
     def generate(rng, most):
       return {"question": f"{rng.randrange(most)} {rng.random()}", "answer": "a"}
 
-  monkeypatch.setattr(sources, "_generator_module", lambda spec: Module)
+  monkeypatch.setattr(generated, "_module", lambda entry: Module)
   reader = {"generator": "demo.any", "examples": 50, "params": {"most": 9}}
-  one, other = (sources.open_source(spec_of(reader, name=name), None) for name in ("demo.one", "demo.other"))
+  one, other = (sources.open_source(spec_of({**reader, "series": name}), None) for name in ("one", "other"))
   assert len(one) == 50
   assert one[37] == one[37] != other[37]
   assert one.fingerprint() != other.fingerprint()
