@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
   "--missing", type=click.Choice(["error", "skip"]), default="error", show_default=True, help="Absent files."
 )
+@click.option("--strict", is_flag=True, help="A malformed record is an error; otherwise it is left out and counted.")
 @click.option("--module", metavar="NAME", help="A Python module that registers MIXTURE with SeqIO.")
 @click.option("--render_seed", type=int, default=0, show_default=True, help="Of wordings, formats and exemplars.")
 @click.option(

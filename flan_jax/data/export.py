@@ -167,12 +167,12 @@ def _facts(folder: pathlib.Path) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class _Result:
-  """How many rows a file has and the training examples among them, how the others fared, and malformed records."""
+  """How many rows a file has and the training examples among them, how the others fared, and the lost records."""
 
   rows: int
   trained: int
   counts: Counter[str]
-  problems: tuple[sources.Problem, ...]
+  lost: sources.Lost
 
 
 def _make(jobs: list[shards.Job], processes: int, advance: Advance) -> None:
@@ -206,7 +206,7 @@ def _make_part(ticket: shards.Ticket) -> _Result:
       writer.write([_row(renderer.spec, one, "train" if i in train else "held_out") for i, one in kept])
       rows += len(kept)
       trained += sum(i in train for i, _ in kept)
-  return _Result(rows, trained, counts, () if ticket.number else renderer.source.problems)
+  return _Result(rows, trained, counts, sources.Lost() if ticket.number else renderer.source.lost)
 
 
 def _chosen(renderer: rendering.Renderer, split: Split, span: range) -> list[int]:
@@ -268,7 +268,7 @@ def _finish(job: shards.Job, folder: pathlib.Path, results: Sequence[_Result]) -
 
 def _told(job: shards.Job, results: Sequence[_Result]) -> dict[str, Any]:
   counts = sum((result.counts for result in results), Counter())
-  problems = results[0].problems
+  lost = results[0].lost
   return {
     "task": job.spec.name,
     "cluster": job.spec.cluster,
@@ -276,8 +276,8 @@ def _told(job: shards.Job, results: Sequence[_Result]) -> dict[str, Any]:
     "citation": job.spec.citation,
     "origin": job.spec.origin,
     "rows": sum(result.rows for result in results),
-    "counts": {**counts, "malformed records": len(problems)},
-    "malformed": [str(problem) for problem in problems[:20]],
+    "counts": {**counts, **lost.counts()},
+    "malformed": lost.first(),
     "cap": job.spec.cap,
   }
 

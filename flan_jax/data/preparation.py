@@ -27,6 +27,7 @@ class Preparation:
     data_dir: the user's data folder; None for generated tasks.
     store_dir: where stores are kept; None is ~/.cache/flan_jax/store.
     missing: 'error' or 'skip' for tasks whose files are not in data_dir.
+    strict: whether a malformed record is an error; otherwise it is left out and counted.
     module: a Python module that registers the mixture with SeqIO.
     render_seed: of wordings, formats and exemplars.
     variants: how often each example is rendered.
@@ -41,6 +42,7 @@ class Preparation:
   data_dir: str | os.PathLike | None = None
   store_dir: str | os.PathLike | None = None
   missing: Literal["error", "skip"] = "error"
+  strict: bool = False
   module: str | None = None
   render_seed: int = 0
   variants: int = 1
@@ -82,7 +84,7 @@ class Preparation:
     if self.module:
       return prepare_registered(self.mixture, self.module, on_change=on_change, **common)
     make = beam.maker(self.runner, self.beam_options) if self.runner else None
-    return prepare(self.present(), data_dir=self.data_dir, make=make, **common)
+    return prepare(self.present(), data_dir=self.data_dir, strict=self.strict, make=make, **common)
 
   def present(self) -> mixtures.MixtureSpec:
     """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip')."""

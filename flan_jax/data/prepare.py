@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from flan_jax import errors
 from flan_jax.data import rendering, shards, sources, specs, store_writing, tokenising, verifying, vocabularies
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.shards import Job, Ticket
 from flan_jax.data.store import Origin, TaskStore, open_store
 from flan_jax.progress import Advance, Progress, silently
 
-STORE_VERSION = 3  # part of every key: raise it when the files' layout or the length rule changes
+STORE_VERSION = 4  # part of every key: raise it when the files' layout or the length rule changes
 FEATURES = ("inputs", "targets")
 _BATCH_EXAMPLES = 512  # rendered and tokenised at once
 
@@ -34,6 +35,7 @@ def prepare(
   render_seed: int = 0,
   variants: int = 1,
   processes: int | None = None,
+  strict: bool = False,
   verify: bool = False,
   make: "Make | None" = None,
   progress: Progress = silently,
@@ -52,13 +54,14 @@ def prepare(
     render_seed: of the draws of wordings, formats and exemplars; the order of training has another.
     variants: how often each example is rendered, under different draws; epoch e of a run reads variant e mod this.
     processes: workers, None for one a core; 1 works in this process.
+    strict: whether a malformed record of a source is an error; otherwise it is left out and counted.
     verify: reads every file of the stores that stand first, and makes those again that are damaged.
     make: what makes the missing stores instead of such workers; see `beam`.
     progress: shows how many renderings of the sources' records were done.
 
   Raises:
     MissingDataError: a task's file is not there.
-    FlanJaxError: a full disk, a damaged store, a record or template that cannot be rendered.
+    FlanJaxError: a full disk, a damaged store, a template that cannot be rendered; with `strict`, a malformed record.
   """
   recipe = Recipe(
     data_dir=None if data_dir is None else os.fspath(data_dir),
@@ -78,7 +81,10 @@ def prepare(
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
     with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
       (make or functools.partial(_make_here, processes=processes or os.cpu_count() or 1))(missing, advance)
-  return [_opened(job) for job in jobs]
+  stores = [_opened(job) for job in jobs]
+  if strict:
+    _refuse_malformed(stores)
+  return stores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,13 +142,22 @@ def _opened(job: Job) -> TaskStore:
   return dataclasses.replace(store, rate=float(min(store.variants[0] or max(store.variants), job.spec.cap)))
 
 
+def _refuse_malformed(stores: Sequence[TaskStore]) -> None:
+  told = [problem for store in stores for problem in store.manifest["malformed"]]
+  if told:
+    total = sum(store.manifest["counts"]["malformed records"] for store in stores)
+    raise errors.FlanJaxError(
+      f"{total} malformed records; without --strict they are left out and counted:\n  " + "\n  ".join(told[:20])
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Result:
-  """A shard's index, how its source's examples fared, and with the first shard the source's malformed records."""
+  """A shard's index, how its source's examples fared, and with the first shard the records that are no examples."""
 
   shard: store_writing.Shard
   counts: Counter[str]
-  problems: tuple[sources.Problem, ...]
+  lost: sources.Lost
 
 
 def _make_here(jobs: list[Job], advance: Advance, processes: int) -> None:
@@ -156,14 +171,14 @@ def _make_here(jobs: list[Job], advance: Advance, processes: int) -> None:
 
 def finish(job: Job, folder: pathlib.Path, results: Sequence[Result]) -> None:
   """Commits the store of a task all of whose record files lie in `folder`; `results` in the order of its shards."""
-  problems = results[0].problems
+  lost = results[0].lost
   facts = {
     "task": job.spec.name,
     "features": list(FEATURES),
     "token_dtype": store_writing.token_dtype(job.recipe.vocabulary().size),
     "variants": job.recipe.variants,
-    "counts": {**_total(result.counts for result in results), "malformed records": len(problems)},
-    "malformed": [str(problem) for problem in problems[:20]],
+    "counts": {**_total(result.counts for result in results), **lost.counts()},
+    "malformed": lost.first(),
     "key": job.key,
   }
   store_writing.commit(folder, job.final, [result.shard for result in results], facts)
@@ -188,7 +203,7 @@ def make_shard(ticket: Ticket) -> Result:
       examples = [renderer.source[i] for i in chosen[start : start + _BATCH_EXAMPLES]]
       for one in tokenising.tokenise(renderer, vocabulary, ticket.recipe.room, examples, ticket.variant):
         counts.update(_add(writer, one))
-  return Result(writer.shard, counts, () if ticket.number else renderer.source.problems)
+  return Result(writer.shard, counts, sources.Lost() if ticket.number else renderer.source.lost)
 
 
 def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> list[str]:
@@ -202,4 +217,7 @@ def _add(writer: store_writing.ShardWriter, one: tokenising.Tokenised | str) -> 
   writer.add({"inputs": one.inputs, "targets": one.targets}, origin)
   if one.piece is not None:
     return ["pieces"] if one.piece else ["kept", "kept in pieces", "pieces"]
-  return ["kept", "kept with fewer exemplars"] if one.exemplars_dropped else ["kept"]
+  counted = ["kept"]
+  counted += ["kept with fewer exemplars"] if one.exemplars_dropped else []
+  counted += ["kept with a shortened context"] if one.shortened else []
+  return counted

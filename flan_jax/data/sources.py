@@ -44,6 +44,28 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True)
+class Lost:
+  """The records of a source that are no examples.
+
+  Attributes:
+    problems: the malformed ones, in the order of the file.
+    skipped: how many sound ones give no example, by reason.
+  """
+
+  problems: tuple[Problem, ...] = ()
+  skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+  def counts(self) -> dict[str, int]:
+    """For a manifest, by what became of them."""
+    skipped = {f"left out: {reason}": count for reason, count in self.skipped.items()}
+    return {"malformed records": len(self.problems), **skipped}
+
+  def first(self) -> list[str]:
+    """For a manifest, some of the malformed ones."""
+    return [str(problem) for problem in self.problems[:20]]
+
+
+@dataclasses.dataclass(frozen=True)
 class MissingFile:
   """A file that a task needs and the data folder lacks."""
 
@@ -69,14 +91,14 @@ class Source:
     self._type = specs.get_type(spec.type)
 
   @property
-  def problems(self) -> tuple[Problem, ...]:
-    """The malformed records, in the order of the file."""
-    return self._scanned.problems
+  def lost(self) -> Lost:
+    """The records that are no examples."""
+    return self._scanned[1]
 
   @property
-  def skipped(self) -> Mapping[str, int]:
-    """How many sound records give no example, by reason."""
-    return self._scanned.skipped
+  def problems(self) -> tuple[Problem, ...]:
+    """The malformed records, in the order of the file."""
+    return self.lost.problems
 
   @property
   def records(self) -> int:
@@ -84,11 +106,11 @@ class Source:
     return len(self._rows)
 
   def __len__(self) -> int:
-    return len(self._scanned.good)
+    return len(self._scanned[0])
 
   def __getitem__(self, index: int | np.integer) -> Example:
     """The index-th good record; raises FlanJaxError where a generator gives a record that its type refuses."""
-    row = int(self._scanned.good[index])
+    row = int(self._scanned[0][index])
     try:
       return self._example(row)
     except (ValueError, readers.NoExample) as error:
@@ -113,10 +135,11 @@ class Source:
     return tuple(Example(f"{what}/{i}", self._fields(record)) for i, record in enumerate(records))
 
   @functools.cached_property
-  def _scanned(self) -> "_Scan":
+  def _scanned(self) -> tuple[np.ndarray, Lost]:
+    """The rows that are examples (int64, ascending), and what became of the others."""
     everything = np.arange(len(self._rows), dtype=np.int64)
     if isinstance(self._rows, GeneratedRows):
-      return _Scan(everything, (), {})  # our own code, tested; made only when asked for
+      return everything, Lost()  # our own code, tested; made only when asked for
     problems, skipped = {}, {}
     for row in everything.tolist():
       try:
@@ -126,7 +149,7 @@ class Source:
       except ValueError as error:
         problems[row] = Problem(self._rows.place(row), str(error))
     good = np.delete(everything, [*problems, *skipped])
-    return _Scan(good, tuple(problems.values()), dict(collections.Counter(skipped.values())))
+    return good, Lost(tuple(problems.values()), dict(collections.Counter(skipped.values())))
 
   def _example(self, row: int) -> Example:
     return Example(self._rows.id(row), self._fields(self._rows.read(row)))
@@ -135,15 +158,6 @@ class Source:
     if "options_within" in self.spec.reader:
       record = embedded_options.taken_apart(record, self.spec.reader["options_within"])
     return mapping.mapped(record, self.spec, self._type)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scan:
-  """Which rows are good (int64, ascending), and what became of the others."""
-
-  good: np.ndarray
-  problems: tuple[Problem, ...]
-  skipped: Mapping[str, int]
 
 
 @functools.lru_cache(maxsize=64)  # an open file is a file descriptor, and there may be thousands of tasks

@@ -1,7 +1,8 @@
 """From examples to tokens that fit a row: the length rule, the same for the store and for SeqIO.
 
-Tokens and their EOS must fit. A few-shot prompt loses exemplars, one at a time, until they do. What is still too long
-is left out and the reason told: neither a query nor a target is ever cut.
+Tokens and their EOS must fit. A few-shot prompt loses exemplars, one at a time, until they do. Then the longest of the
+fields that the type calls context is shortened (see `shortening`). What is still too long is left out and the reason
+told: neither a question, nor an instruction, nor a target is ever cut.
 
 Under an objective (see `objectives`) only the whole counts, inputs and targets together. A text alone, without inputs,
 is then cut into successive pieces, and nothing of it is lost.
@@ -11,12 +12,14 @@ import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 
+from flan_jax.data import shortening
 from flan_jax.data.rendering import Rendered, Renderer
 from flan_jax.data.sources import Example
 from flan_jax.data.vocabularies import Vocabulary
 
 TARGETS_TOO_LONG = "left out: targets longer than the row"
 INPUTS_TOO_LONG = "left out: inputs longer than the row"  # without exemplars, too
+ANSWER_CUT = "left out: the answer stood in the part of the context that is too long"
 EMPTY_TARGET = "left out: empty target"
 NO_RATIONALE = "left out: no rationale, and only rationale formats were asked for"
 
@@ -81,6 +84,7 @@ class Tokenised:
   Attributes:
     left_out: why it may not be trained on (one of the constants above); '' if it fits.
     exemplars_dropped: how many the length rule took from the prompt that was drawn.
+    shortened: whether it shortened the query's context, too.
     piece: its number among the pieces that a text was cut into; None for an example that is whole.
   """
 
@@ -89,6 +93,7 @@ class Tokenised:
   targets: list[int]
   left_out: str = ""
   exemplars_dropped: int = 0
+  shortened: bool = False
   piece: int | None = None
 
   @property
@@ -127,7 +132,23 @@ def _fitted(
   out = [Tokenised(*parts) for parts in zip(rendered, inputs, targets, strict=True)]
   for one in out:
     one.left_out = room.refusal(len(one.inputs), len(one.targets))
-  long = range(len(out))
+  _drop_exemplars(renderer, vocabulary, room, examples, out, variant)
+  for one, example in zip(out, examples, strict=True):
+    if one.left_out == INPUTS_TOO_LONG and isinstance(room, Sides) and renderer.type.context:
+      _shorten(renderer, vocabulary, room, example, one, variant)
+  return out
+
+
+def _drop_exemplars(
+  renderer: Renderer,
+  vocabulary: Vocabulary,
+  room: Room,
+  examples: Sequence[Example],
+  out: list[Tokenised],
+  variant: int,
+) -> None:
+  """Takes exemplars from the prompts that are too long until they fit or none is left."""
+  long: Sequence[int] = range(len(out))
   while long := [i for i in long if out[i].left_out == INPUTS_TOO_LONG and out[i].rendered.shots > 0]:
     for i in long:
       drawn = out[i].rendered
@@ -136,7 +157,27 @@ def _fitted(
     for i, tokens in zip(long, vocabulary.encode([out[i].rendered.inputs for i in long]), strict=True):
       out[i].inputs = tokens
       out[i].left_out = room.refusal(len(tokens), len(out[i].targets))
-  return out
+
+
+def _shorten(
+  renderer: Renderer, vocabulary: Vocabulary, room: Sides, example: Example, one: Tokenised, variant: int
+) -> None:
+  """Shortens the query's context until the prompt fits, or leaves it as it was."""
+  drawn, whole = one.rendered, example
+  for _ in range(3):
+    cut = shortening.shortened(example, renderer.type.context, len(one.inputs) - room.inputs + 1, vocabulary)
+    if cut is None:
+      return
+    if shortening.loses_answer(whole, cut, drawn.answer):
+      one.left_out = ANSWER_CUT
+      return
+    example = cut
+    one.rendered = renderer.render(cut, variant, format=drawn.format, shots=0)
+    one.inputs = vocabulary.encode([one.rendered.inputs])[0]
+    one.left_out = room.refusal(len(one.inputs), len(one.targets))
+    if not one.left_out:
+      one.shortened = True
+      return
 
 
 def _pieces(one: Tokenised, room: Room) -> list[Tokenised]:

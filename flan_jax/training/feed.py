@@ -124,6 +124,7 @@ def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:
     data_dir=training.data_dir,
     store_dir=training.store_dir,
     missing=training.missing,
+    strict=training.strict,
     module=training.module,
     render_seed=training.render_seed,
     variants=training.variants,

@@ -71,6 +71,7 @@ class Training:
     data_dir: the user's data folder; None for generated tasks.
     store_dir: where prepared tasks are kept; None is ~/.cache/flan_jax/store.
     missing: 'error' or 'skip' for tasks whose files are not in data_dir.
+    strict: whether a malformed record of their files is an error; otherwise it is left out and counted.
     module: a Python module that registers the mixture with SeqIO.
     initial_checkpoint_path: parameters to start from: a MODEL_DIR, a step in it, or a Hugging Face folder.
     learning_rate: multiplied by the schedule.
@@ -94,6 +95,7 @@ class Training:
   data_dir: str | None = None
   store_dir: str | None = None
   missing: str = "error"
+  strict: bool = False
   module: str | None = None
   initial_checkpoint_path: str | None = None
   optimizer: Optimizer = dataclasses.field(default_factory=Adafactor)

@@ -41,7 +41,9 @@ def test_an_unknown_mixture_is_told_the_nearest(toy, name, near):
 )
 def test_a_mistake_in_a_mixture_is_told(tmp_path, monkeypatch, entry, told):
   (tmp_path / "bad").mkdir()
-  (tmp_path / "bad" / "tasks.yaml").write_text("- {name: t, reader: {}, type: x, cluster: c}", encoding="utf-8")
+  (tmp_path / "bad" / "tasks.yaml").write_text(
+    "- {name: t, reader: {}, type: reasoned_question, cluster: c}", encoding="utf-8"
+  )
   (tmp_path / "bad" / "mixtures.yaml").write_text(f"- {entry}", encoding="utf-8")
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
   with pytest.raises(errors.FlanJaxError, match=told):
