@@ -28,6 +28,7 @@ class Request:
     missing: those whose files are not there, for the record.
     formats: names of formats; a task is asked in those that its type has.
     examples: the most held-out examples of a task in each format.
+    unseen_wordings: asks zero-shot in the wordings that no run trains on.
     max_input_tokens: few-shot prompts drop exemplars until they fit; None for the length it was trained with.
     max_new_tokens: an output is cut there; None for the length it was trained with.
     vocabulary: for checkpoints that carry none; a name or a SentencePiece file.
@@ -42,6 +43,7 @@ class Request:
   examples: int = 100
   shots: tuple[int, int] = DEFAULT_SHOTS
   seed: int = 0
+  unseen_wordings: bool = False
   max_input_tokens: int | None = None
   max_new_tokens: int | None = None
   vocabulary: str | None = None
@@ -59,28 +61,40 @@ def evaluate(request: Request) -> tuple[Results, list[Prediction]]:
   answerer = Answerer.load(request.checkpoint, request.vocabulary, request.data_dir)
   trained_tasks = answerer.trained_tasks
   prompts = _prompts(request, answerer.fits(request.max_input_tokens))
-  predictions = list(_predictions("after", answerer, prompts, request.max_new_tokens))
+  predictions = list(_predictions(request, "after", answerer, prompts))
   if request.before is not None:
     del answerer  # two of the largest models need not fit at once
     answerer = Answerer.load(request.before, request.vocabulary, request.data_dir)
-    predictions = [*_predictions("before", answerer, prompts, request.max_new_tokens), *predictions]
+    predictions = [*_predictions(request, "before", answerer, prompts), *predictions]
   rows = rows_of(predictions, trained_tasks or ())
   return Results(_about(request, trained_tasks), rows, draw_samples(predictions, rows)), predictions
 
 
 def _require_formats(request: Request) -> None:
-  if not any(formats_of(task, request.formats) for task in request.tasks):
-    raise UsageError(f"no task of {request.name} has prompts in the format {' or '.join(request.formats)}")
+  if not any(_formats_of(request, task) for task in request.tasks):
+    kept = ", in wordings kept for evaluation" if request.unseen_wordings else ""
+    raise UsageError(f"no task of {request.name} has prompts in the format {' or '.join(request.formats)}{kept}")
+
+
+def _formats_of(request: Request, task: str) -> tuple[str, ...]:
+  return formats_of(task, request.formats, request.data_dir, request.unseen_wordings)
 
 
 def _prompts(request: Request, fits: Callable[[str], bool]) -> list[Rendered]:
   prompts = []
   with progress.shown("rendering held-out examples", len(request.tasks), "tasks") as advance:
     for task in request.tasks:
-      formats = formats_of(task, request.formats)
+      formats = _formats_of(request, task)
       if formats:
         prompts += held_out_prompts(
-          task, request.data_dir, formats, request.examples, seed=request.seed, shots=request.shots, fits=fits
+          task,
+          request.data_dir,
+          formats,
+          request.examples,
+          seed=request.seed,
+          shots=request.shots,
+          fits=fits,
+          unseen_wordings=request.unseen_wordings,
         )
       advance(1)
   if not prompts:
@@ -88,14 +102,12 @@ def _prompts(request: Request, fits: Callable[[str], bool]) -> list[Rendered]:
   return prompts
 
 
-def _predictions(
-  which: str, answerer: Answerer, prompts: list[Rendered], max_new_tokens: int | None
-) -> Iterator[Prediction]:
+def _predictions(request: Request, which: str, answerer: Answerer, prompts: list[Rendered]) -> Iterator[Prediction]:
   extractor = Extractor(specs.closers())
   with progress.shown(f"answering ({which})", len(prompts), "prompts") as advance:
-    outputs = answerer.answer([prompt.inputs for prompt in prompts], max_new_tokens, advance)
+    outputs = answerer.answer([prompt.inputs for prompt in prompts], request.max_new_tokens, advance)
   for prompt, output in zip(prompts, outputs, strict=True):
-    yield judge(which, prompt, specs.get_task(prompt.task).cluster, output, extractor)
+    yield judge(which, prompt, specs.get_task(prompt.task, request.data_dir).cluster, output, extractor)
 
 
 def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
@@ -108,6 +120,7 @@ def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
     "examples": request.examples,
     "shots": list(request.shots),
     "seed": request.seed,
+    "unseen_wordings": request.unseen_wordings,
     "notes": [*_notes_on_training(request, trained_tasks), *_notes_on_tasks(request)],
   }
 
@@ -116,9 +129,10 @@ def _notes_on_training(request: Request, trained_tasks: tuple[str, ...] | None) 
   if trained_tasks is None:
     yield f"{request.checkpoint} does not say what it was trained on: every task stands as held out"
     return
-  ours = set(trained_tasks) & set(specs.task_names())  # a user's own SeqIO tasks have no cluster
-  clusters = {specs.get_task(task).cluster for task in ours}
-  near = [task for task in request.tasks if task not in trained_tasks and specs.get_task(task).cluster in clusters]
+  ours = set(trained_tasks) & set(specs.task_names(None, request.data_dir))  # a user's own SeqIO tasks have no cluster
+  cluster = {task: specs.get_task(task, request.data_dir).cluster for task in (*ours, *request.tasks)}
+  clusters = {cluster[task] for task in ours}
+  near = [task for task in request.tasks if task not in trained_tasks and cluster[task] in clusters]
   if near:
     yield f"not trained on, but of clusters that were: {_some(near)}. They stand as held out"
 
@@ -127,7 +141,11 @@ def _notes_on_tasks(request: Request) -> Iterator[str]:
   if request.missing:
     yield f"left out, since their files are not here: {_some(request.missing)}"
   for name in request.formats:
-    without = [task for task in request.tasks if not formats_of(task, [name])]
+    without = [
+      task
+      for task in request.tasks
+      if not formats_of(task, [name], request.data_dir, request.unseen_wordings and name == "zero_shot")
+    ]
     if without:
       yield f"{len(without)} of {len(request.tasks)} tasks have no {name} prompts: {_some(without)}"
 

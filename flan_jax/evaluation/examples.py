@@ -10,10 +10,14 @@ from flan_jax.data.sources import Example
 from flan_jax.draws import hash64
 
 
-def formats_of(task: str, asked: Sequence[str]) -> tuple[str, ...]:
-  """Those of the asked formats that the task's type has wordings for."""
-  wordings = specs.get_type(specs.get_task(task).type).wordings
-  return tuple(name for name in asked if name in wordings)
+def formats_of(
+  task: str, asked: Sequence[str], data_dir: Path | None = None, unseen_wordings: bool = False
+) -> tuple[str, ...]:
+  """Those of the asked formats that the task's type has wordings for, of those trained on or of the unseen ones."""
+  kind = specs.get_type(specs.get_task(task, data_dir).type)
+  if unseen_wordings:
+    return ("zero_shot",) if kind.evaluation_wordings and "zero_shot" in asked else ()
+  return tuple(name for name in asked if name in kind.wordings)
 
 
 def held_out_prompts(
@@ -25,6 +29,7 @@ def held_out_prompts(
   seed: int = 0,
   shots: tuple[int, int] = DEFAULT_SHOTS,
   fits: Callable[[str], bool] = lambda prompt: True,
+  unseen_wordings: bool = False,
 ) -> list[Rendered]:
   """Up to n held-out examples of a task in each format: the same examples in all, so that formats can be compared.
 
@@ -37,11 +42,12 @@ def held_out_prompts(
     shots: (fewest, most) exemplars of few-shot prompts.
     fits: whether a prompt is short enough; exemplars are dropped one at a time, down to one, until it is. A query is
       never cut and never left out: relative positions have no end.
+    unseen_wordings: asks in the wordings that are kept for evaluation.
 
   Raises:
     MissingDataError: the task's file is not there.
   """
-  renderer = Renderer(task, data_dir, seed, [(name, 1) for name in formats], shots)
+  renderer = Renderer(task, data_dir, seed, [(name, 1) for name in formats], shots, unseen_wordings=unseen_wordings)
   examples = [renderer.source[int(index)] for index in renderer.splits.held_out]
   examples.sort(key=lambda example: hash64(seed, task, example.id, "evaluated"))
   prompts = []

@@ -24,7 +24,7 @@ class Prediction:
   prompt: str
   output: str
   extracted: str | None  # None: no answer was found in the output
-  target: str  # the answer alone, without its rationale
+  target: str  # the answer alone, without its rationale; of several references the one drawn
   correct: bool
   choices: int  # answer options of the example; 0: free text
 
@@ -43,7 +43,7 @@ def judge(checkpoint: str, rendered: Rendered, cluster: str, output: str, extrac
     output=output,
     extracted=extracted,
     target=rendered.answer,
-    correct=extracted is not None and exact_match(extracted, [rendered.answer]) == 1.0,
+    correct=extracted is not None and exact_match(extracted, rendered.references) == 1.0,
     choices=len(rendered.choices or ()),
   )
 
