@@ -16,8 +16,8 @@ STEPS = 200
 GRAM = 8
 WORLD = {word.lower() for word in (*words.THINGS, *words.PEOPLE, *words.PLACES)}
 # What training and held-out prompts may share: the language of instructions, with at most so many different things of
-# the world in or beside it. A run has some 6,000 lists and there are 30 * 29 * 28 * 27 = 657,720 of four things, so that
-# one is met again by chance; of five there are 17 million.
+# the world in or beside it. A run has some 6,000 lists and there are 30 * 29 * 28 * 27 = 657,720 of four things, so
+# that one is met again by chance; of five there are 17 million.
 WORLD_WORDS_SHARED = 4
 
 
