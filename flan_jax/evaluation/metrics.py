@@ -4,7 +4,9 @@ A task's spec names its metrics; `exact_match` is also what every row of results
 METRICS: a function of the answer and the references (best over references where there are several).
 """
 
+import collections
 import re
+import string
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
@@ -32,7 +34,54 @@ def normalised(text: str) -> str:
   return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
 
 
-METRICS: Mapping[str, Metric] = {"exact_match": exact_match}
+def accuracy(answer: str, references: Sequence[str]) -> float:
+  """1.0 if the answer names the reference's label, else 0.0: like `exact_match`, but case and outer punctuation go.
+
+  >>> accuracy("Not entailment.", ["not entailment"])
+  1.0
+  """
+  return float(_label(answer) in {_label(reference) for reference in references})
+
+
+def f1(answer: str, references: Sequence[str]) -> float:
+  """The harmonic mean of precision and recall over words, without case, punctuation and articles (SQuAD's F1).
+
+  >>> f1("the United States", ["United States of America"])
+  0.6666666666666666
+  """
+  return max((_overlap_f1(_words(answer), _words(reference)) for reference in references), default=0.0)
+
+
+def rouge_l(answer: str, references: Sequence[str]) -> float:
+  """ROUGE-L: the F-measure of the longest common subsequence of words, without case and punctuation, unstemmed.
+
+  >>> rouge_l("the cat sat down", ["the dog sat down"])
+  0.75
+  """
+  return max((_subsequence_f1(_tokens(answer), _tokens(reference)) for reference in references), default=0.0)
+
+
+def score_closeness(answer: str, references: Sequence[str]) -> float:
+  """1 less the distance between two scores as a share of the scale from 0 to 5; 0.0 where the answer is no number.
+
+  >>> score_closeness("3", ["4"])
+  0.8
+  """
+  try:
+    distances = [abs(float(answer) - float(reference)) / 5 for reference in references]
+  except ValueError:
+    return 0.0
+  # A NaN compares false with everything, so that it scores 0 like any other text that is no score.
+  return max((1 - distance for distance in distances if distance <= 1), default=0.0)
+
+
+METRICS: Mapping[str, Metric] = {
+  "exact_match": exact_match,
+  "accuracy": accuracy,
+  "f1": f1,
+  "rouge_l": rouge_l,
+  "score_closeness": score_closeness,
+}
 
 
 def get_metric(name: str) -> Metric:
@@ -44,3 +93,40 @@ def get_metric(name: str) -> Metric:
   if name not in METRICS:
     raise unknown_name("metric", name, METRICS, ", ".join(sorted(METRICS)))
   return METRICS[name]
+
+
+def _label(text: str) -> str:
+  return normalised(text).casefold().strip(" .,;:!?\"'()[]`*")
+
+
+def _tokens(text: str) -> list[str]:
+  return re.findall(r"\w+", unicodedata.normalize("NFC", text).lower())
+
+
+def _words(text: str) -> list[str]:
+  """What SQuAD's evaluation counts: punctuation goes without parting words ("don't" is one), then the articles."""
+  kept = "".join(c for c in unicodedata.normalize("NFC", text).lower() if not _is_punctuation(c))
+  return [word for word in kept.split() if word not in ("a", "an", "the")]
+
+
+def _is_punctuation(character: str) -> bool:
+  # SQuAD takes ASCII's signs such as $ and + for punctuation, which Unicode calls symbols.
+  return character in string.punctuation or unicodedata.category(character).startswith("P")
+
+
+def _overlap_f1(answer: list[str], reference: list[str]) -> float:
+  if not answer or not reference:
+    return float(answer == reference)
+  common = sum((collections.Counter(answer) & collections.Counter(reference)).values())
+  return 2 * common / (len(answer) + len(reference))
+
+
+def _subsequence_f1(answer: list[str], reference: list[str]) -> float:
+  # Row i of the table holds the longest common subsequences of the answer's first i words and each start of the
+  # reference; only the last row is kept.
+  row = [0] * (len(reference) + 1)
+  for word in answer:
+    above, row = row, [0]
+    for j, other in enumerate(reference):
+      row.append(above[j] + 1 if word == other else max(above[j + 1], row[j]))
+  return 2 * row[-1] / (len(answer) + len(reference)) if answer or reference else 1.0
