@@ -78,7 +78,7 @@ CASES = {
   "flan2021.paws_wiki": ({**PAIR, "label": 0}, {**PAIR, "choices": ["no", "yes"], "answer": "no"}),
   "flan2021.stsb": (
     {**PAIR, "label": 3.799999952316284, "idx": 7},
-    {**PAIR, "choices": ["0", "1", "2", "3", "4", "5"], "answer": "4"},
+    {**PAIR, "answer": "4"},
   ),
   "flan2021.trivia_qa": (
     {
