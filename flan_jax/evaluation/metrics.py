@@ -5,12 +5,13 @@ METRICS: a function of the answer and the references (best over references where
 """
 
 import collections
+import importlib.util
 import re
 import string
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from flan_jax.errors import unknown_name
+from flan_jax.errors import FlanJaxError, unknown_name
 
 Metric = Callable[[str, Sequence[str]], float]
 
@@ -61,6 +62,20 @@ def rouge_l(answer: str, references: Sequence[str]) -> float:
   return max((_subsequence_f1(_tokens(answer), _tokens(reference)) for reference in references), default=0.0)
 
 
+def bleu(answer: str, references: Sequence[str]) -> float:
+  """BLEU of one sentence as sacrebleu has it (13a tokens, exponential smoothing), as a share of 1.
+
+  The mean over sentences is not the BLEU of a corpus, which papers print.
+
+  >>> bleu("The cat sat on the mat.", ["The cat sat on the mat."])
+  1.0
+  """
+  import sacrebleu
+
+  scores = (sacrebleu.sentence_bleu(answer, [reference]).score for reference in references)
+  return min(1.0, max(scores, default=0.0) / 100)  # 100.00000000000004 is no share
+
+
 def score_closeness(answer: str, references: Sequence[str]) -> float:
   """1 less the distance between two scores as a share of the scale from 0 to 5; 0.0 where the answer is no number.
 
@@ -80,8 +95,10 @@ METRICS: Mapping[str, Metric] = {
   "accuracy": accuracy,
   "f1": f1,
   "rouge_l": rouge_l,
+  "bleu": bleu,
   "score_closeness": score_closeness,
 }
+_NEEDED = {"bleu": "sacrebleu"}  # libraries that the extra 'eval' brings
 
 
 def get_metric(name: str) -> Metric:
@@ -89,9 +106,13 @@ def get_metric(name: str) -> Metric:
 
   Raises:
     UsageError: if there is none, naming the nearest.
+    FlanJaxError: if its library is not installed: told here, before anything is decoded.
   """
   if name not in METRICS:
     raise unknown_name("metric", name, METRICS, ", ".join(sorted(METRICS)))
+  library = _NEEDED.get(name)
+  if library and importlib.util.find_spec(library) is None:
+    raise FlanJaxError(f"the metric {name!r} needs {library}: pip install 'flan_jax[eval]'")
   return METRICS[name]
 
 

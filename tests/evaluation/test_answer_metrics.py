@@ -1,15 +1,17 @@
 """Exact match under its declared normalisation, and nothing more lenient; what the other metrics forgive."""
 
+import importlib.util
 import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flan_jax.errors import UsageError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.evaluation.metrics import (
   METRICS,
   accuracy,
+  bleu,
   exact_match,
   f1,
   get_metric,
@@ -87,6 +89,8 @@ def test_rouge_l_counts_the_longest_common_subsequence(answer, reference):
     (f1, "in May 1889", "1889", 0.5),
     (f1, "", "1889", 0.0),
     (rouge_l, "sat the cat", "the cat sat", 2 / 3),
+    (bleu, "A dog ran off", "It was cold there.", 0.0),
+    (bleu, "", "It was cold.", 0.0),
     (score_closeness, "4.0", "4", 1.0),
     (score_closeness, "0", "5", 0.0),
     (score_closeness, "nan", "5", 0.0),
@@ -96,3 +100,15 @@ def test_rouge_l_counts_the_longest_common_subsequence(answer, reference):
 )
 def test_what_the_metrics_forgive(metric, answer, reference, score):
   assert metric(answer, [reference]) == pytest.approx(score)
+
+
+def test_bleu_is_one_for_the_reference_and_less_for_a_part_of_it():
+  sentence = "The old man walked slowly to the sea."
+  assert bleu(sentence, ["Something else.", sentence]) == pytest.approx(1.0)
+  assert 0.3 < bleu("The old man walked to the sea.", [sentence]) < 0.9
+
+
+def test_a_metric_without_its_library_is_told_before_it_is_used(monkeypatch):
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+  with pytest.raises(FlanJaxError, match="needs sacrebleu: pip install"):
+    get_metric("bleu")
