@@ -70,9 +70,10 @@ def test_no_two_wordings_of_training_and_evaluation_are_one(name, shared_data):
   assert too_alike(zero_shot_wordings(name), t5_tokens(shared_data)) == []
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", [name for name in TYPES if specs.get_type(name).collection != "demo"])
 def test_wordings_differ_after_t5_tokenisation(name, shared_data):
-  # T5's tokens know no line breaks and no double spaces: wordings that differ in these alone are one.
+  # T5's tokens know no line breaks and no double spaces: wordings that differ in these alone are one. (The demo has a
+  # vocabulary of its own, with line breaks, which was trained on its wordings as they are.)
   tokens_of = t5_tokens(shared_data)
   seen = [tuple(tokens_of(wording.turn.replace("{{", "").replace("}}", ""))) for wording in zero_shot_wordings(name)]
   assert len(set(seen)) == len(seen)
