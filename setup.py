@@ -39,8 +39,9 @@ setuptools.setup(
   extras_require={
     "beam": ["apache-beam"],  # an environment of its own: scripts/beam_environment.sh
     "cuda": ["jax[cuda12]"],
+    "eval": ["sacrebleu"],  # the metric of translations
     "tpu": ["jax[tpu]"],
-    "test": ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff"],
+    "test": ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", "sacrebleu"],
   },
   entry_points={"console_scripts": ["flan-jax = flan_jax.cli.main:main"]},
 )

@@ -4,11 +4,14 @@ A task's spec names its metrics; `exact_match` is also what every row of results
 METRICS: a function of the answer and the references (best over references where there are several).
 """
 
+import collections
+import importlib.util
 import re
+import string
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from flan_jax.errors import unknown_name
+from flan_jax.errors import FlanJaxError, unknown_name
 
 Metric = Callable[[str, Sequence[str]], float]
 
@@ -32,7 +35,70 @@ def normalised(text: str) -> str:
   return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
 
 
-METRICS: Mapping[str, Metric] = {"exact_match": exact_match}
+def accuracy(answer: str, references: Sequence[str]) -> float:
+  """1.0 if the answer names the reference's label, else 0.0: like `exact_match`, but case and outer punctuation go.
+
+  >>> accuracy("Not entailment.", ["not entailment"])
+  1.0
+  """
+  return float(_label(answer) in {_label(reference) for reference in references})
+
+
+def f1(answer: str, references: Sequence[str]) -> float:
+  """The harmonic mean of precision and recall over words, without case, punctuation and articles (SQuAD's F1).
+
+  >>> f1("the United States", ["United States of America"])
+  0.6666666666666666
+  """
+  return max((_overlap_f1(_words(answer), _words(reference)) for reference in references), default=0.0)
+
+
+def rouge_l(answer: str, references: Sequence[str]) -> float:
+  """ROUGE-L: the F-measure of the longest common subsequence of words, without case and punctuation, unstemmed.
+
+  >>> rouge_l("the cat sat down", ["the dog sat down"])
+  0.75
+  """
+  return max((_subsequence_f1(_tokens(answer), _tokens(reference)) for reference in references), default=0.0)
+
+
+def bleu(answer: str, references: Sequence[str]) -> float:
+  """BLEU of one sentence as sacrebleu has it (13a tokens, exponential smoothing), as a share of 1.
+
+  The mean over sentences is not the BLEU of a corpus, which papers print.
+
+  >>> bleu("The cat sat on the mat.", ["The cat sat on the mat."])
+  1.0
+  """
+  import sacrebleu
+
+  scores = (sacrebleu.sentence_bleu(answer, [reference]).score for reference in references)
+  return min(1.0, max(scores, default=0.0) / 100)  # 100.00000000000004 is no share
+
+
+def score_closeness(answer: str, references: Sequence[str]) -> float:
+  """1 less the distance between two scores as a share of the scale from 0 to 5; 0.0 where the answer is no number.
+
+  >>> score_closeness("3", ["4"])
+  0.8
+  """
+  try:
+    distances = [abs(float(answer) - float(reference)) / 5 for reference in references]
+  except ValueError:
+    return 0.0
+  # A NaN compares false with everything, so that it scores 0 like any other text that is no score.
+  return max((1 - distance for distance in distances if distance <= 1), default=0.0)
+
+
+METRICS: Mapping[str, Metric] = {
+  "exact_match": exact_match,
+  "accuracy": accuracy,
+  "f1": f1,
+  "rouge_l": rouge_l,
+  "bleu": bleu,
+  "score_closeness": score_closeness,
+}
+_NEEDED = {"bleu": "sacrebleu"}  # libraries that the extra 'eval' brings
 
 
 def get_metric(name: str) -> Metric:
@@ -40,7 +106,48 @@ def get_metric(name: str) -> Metric:
 
   Raises:
     UsageError: if there is none, naming the nearest.
+    FlanJaxError: if its library is not installed: told here, before anything is decoded.
   """
   if name not in METRICS:
     raise unknown_name("metric", name, METRICS, ", ".join(sorted(METRICS)))
+  library = _NEEDED.get(name)
+  if library and importlib.util.find_spec(library) is None:
+    raise FlanJaxError(f"the metric {name!r} needs {library}: pip install 'flan_jax[eval]'")
   return METRICS[name]
+
+
+def _label(text: str) -> str:
+  return normalised(text).casefold().strip(" .,;:!?\"'()[]`*")
+
+
+def _tokens(text: str) -> list[str]:
+  return re.findall(r"\w+", unicodedata.normalize("NFC", text).lower())
+
+
+def _words(text: str) -> list[str]:
+  """What SQuAD's evaluation counts: punctuation goes without parting words ("don't" is one), then the articles."""
+  kept = "".join(c for c in unicodedata.normalize("NFC", text).lower() if not _is_punctuation(c))
+  return [word for word in kept.split() if word not in ("a", "an", "the")]
+
+
+def _is_punctuation(character: str) -> bool:
+  # SQuAD takes ASCII's signs such as $ and + for punctuation, which Unicode calls symbols.
+  return character in string.punctuation or unicodedata.category(character).startswith("P")
+
+
+def _overlap_f1(answer: list[str], reference: list[str]) -> float:
+  if not answer or not reference:
+    return float(answer == reference)
+  common = sum((collections.Counter(answer) & collections.Counter(reference)).values())
+  return 2 * common / (len(answer) + len(reference))
+
+
+def _subsequence_f1(answer: list[str], reference: list[str]) -> float:
+  # Row i of the table holds the longest common subsequences of the answer's first i words and each start of the
+  # reference; only the last row is kept.
+  row = [0] * (len(reference) + 1)
+  for word in answer:
+    above, row = row, [0]
+    for j, other in enumerate(reference):
+      row.append(above[j] + 1 if word == other else max(above[j + 1], row[j]))
+  return 2 * row[-1] / (len(answer) + len(reference)) if answer or reference else 1.0

@@ -7,9 +7,15 @@ import re
 import pytest
 
 from flan_jax.data import formats, specs, templates, vocabularies
+from flan_jax.evaluation import metrics
 
 TYPES = specs.type_names()
-FIELD = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+# Types whose prompts are written elsewhere (P3, plain text) have one wording, which adds nothing to them.
+WORDED = [name for name in TYPES if name not in ("prompted", "text")]
+COMMON = [name for name in WORDED if specs.get_type(name).collection == "types"]  # flan_jax/collections/types
+FIELD = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+# The renderer writes the options; a wording that speaks of them would be wrong in half of the prompts.
+SPEAKS_OF_OPTIONS = re.compile(r"\b(options?|choices?|choose)\b", re.I)
 
 
 def without_fields(wording: specs.Wording) -> str:
@@ -17,7 +23,13 @@ def without_fields(wording: specs.Wording) -> str:
 
 
 def all_wordings(kind: specs.TaskType) -> tuple[specs.Wording, ...]:
-  return tuple(wording for wordings in kind.wordings.values() for wording in wordings)
+  return (*(wording for wordings in kind.wordings.values() for wording in wordings), *kind.evaluation_wordings)
+
+
+def zero_shot_wordings(name: str) -> tuple[specs.Wording, ...]:
+  """What a type's zero-shot prompts say, in training and in evaluation."""
+  kind = specs.get_type(name)
+  return kind.wordings["zero_shot"] + kind.evaluation_wordings
 
 
 def too_alike(wordings: tuple[specs.Wording, ...], tokens_of) -> list[tuple[str, str, float]]:
@@ -37,9 +49,34 @@ def words(text: str) -> tuple[str, ...]:
   return tuple(re.findall(r"\w+|[^\w\s]", text.lower()))
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", WORDED)
 def test_a_type_has_ten_wordings(name):
   assert len(specs.get_type(name).wordings["zero_shot"]) >= 10
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_a_common_type_keeps_two_wordings_for_evaluation_and_can_be_asked_bare(name):
+  kind = specs.get_type(name)
+  assert len(kind.evaluation_wordings) >= 2
+  trained_on = {wording.turn for wordings in kind.wordings.values() for wording in wordings}
+  assert trained_on.isdisjoint(wording.turn for wording in kind.evaluation_wordings)
+  assert kind.bare
+  assert templates.variables(kind.bare) <= set(kind.fields + kind.optional) - templates.variables(kind.target)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_no_two_wordings_of_training_and_evaluation_are_one(name, shared_data):
+  assert too_alike(zero_shot_wordings(name), words) == []
+  assert too_alike(zero_shot_wordings(name), t5_tokens(shared_data)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if specs.get_type(name).collection != "demo"])
+def test_wordings_differ_after_t5_tokenisation(name, shared_data):
+  # T5's tokens know no line breaks and no double spaces: wordings that differ in these alone are one. (The demo has a
+  # vocabulary of its own, with line breaks, which was trained on its wordings as they are.)
+  tokens_of = t5_tokens(shared_data)
+  seen = [tuple(tokens_of(wording.turn.replace("{{", "").replace("}}", ""))) for wording in zero_shot_wordings(name)]
+  assert len(set(seen)) == len(seen)
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -67,9 +104,25 @@ def test_wordings_use_their_types_fields_and_never_mention_options(name):
   names = kind.fields + kind.optional
   for wording in all_wordings(kind):
     templates.compile_wording(wording, names, name)
-    # The renderer writes the options; a wording that speaks of them would be wrong in half of the prompts.
-    assert not re.search(r"\b(options?|choices?)\b", without_fields(wording), re.IGNORECASE), wording.id
+    assert not SPEAKS_OF_OPTIONS.search(without_fields(wording)), wording.id
   assert templates.variables(kind.target) <= set(names)
+  assert set(kind.context) <= set(names)
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_every_wording_asks_with_all_that_the_bare_prompt_shows(name):
+  shown = templates.variables(specs.get_type(name).bare)
+  assert [wording.id for wording in zero_shot_wordings(name) if not shown <= templates.variables(wording.turn)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if specs.get_type(name).inverted])
+def test_the_inverted_type_asks_for_a_field_of_the_type_in_a_category_of_its_own(name):
+  kind = specs.get_type(name)
+  inverted = specs.get_type(kind.inverted)
+  assert set(inverted.fields) <= set(kind.fields)
+  assert not templates.variables(inverted.target) & templates.variables(kind.target)
+  assert inverted.category != kind.category
+  assert not inverted.inverted
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -87,6 +140,8 @@ def test_a_task_declares_what_a_catalogue_needs(name):
   spec = specs.get_task(name)
   specs.get_type(spec.type)
   assert spec.category
+  assert spec.metrics
+  assert set(spec.metrics) <= set(metrics.METRICS)
   assert spec.licence
   assert spec.cap > 0
   assert spec.origin or "generator" in spec.reader

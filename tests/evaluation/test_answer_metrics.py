@@ -1,11 +1,24 @@
-"""Exact match under its declared normalisation, and nothing more lenient."""
+"""Exact match under its declared normalisation, and nothing more lenient; what the other metrics forgive."""
+
+import importlib.util
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flan_jax.errors import UsageError
-from flan_jax.evaluation.metrics import METRICS, exact_match, get_metric, normalised
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.evaluation.metrics import (
+  METRICS,
+  accuracy,
+  bleu,
+  exact_match,
+  f1,
+  get_metric,
+  normalised,
+  rouge_l,
+  score_closeness,
+)
 
 
 @given(text=st.text())
@@ -33,3 +46,69 @@ def test_metrics_by_name():
   assert get_metric("exact_match") is METRICS["exact_match"]
   with pytest.raises(UsageError, match="Nearest: exact_match"):
     get_metric("exactmatch")
+
+
+SENTENCES = st.lists(st.sampled_from(["the", "cat", "sat", "Sat", "down."]), max_size=6).map(" ".join)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@given(answer=st.one_of(st.text(), SENTENCES), references=st.lists(st.one_of(st.text(), SENTENCES), max_size=3))
+def test_a_metric_is_a_share_and_one_more_reference_never_lowers_it(name, answer, references):
+  scores = [METRICS[name](answer, references[:i]) for i in range(len(references) + 1)]
+  assert scores[0] == 0.0
+  assert scores == sorted(scores)
+  assert scores[-1] <= 1.0
+
+
+@given(text=st.text())
+def test_every_metric_of_texts_gives_a_reference_itself_one(text):
+  for metric in (exact_match, accuracy, f1, rouge_l):
+    assert metric(text, ["something else", text]) == 1.0
+
+
+@given(answer=SENTENCES, reference=SENTENCES)
+def test_rouge_l_counts_the_longest_common_subsequence(answer, reference):
+  words, others = (text.lower().replace(".", "").split() for text in (answer, reference))
+  subsequences = (kept for n in range(len(words), -1, -1) for kept in itertools.combinations(words, n))
+
+  def lies_in(kept):
+    rest = iter(others)
+    return all(word in rest for word in kept)
+
+  longest = next(len(kept) for kept in subsequences if lies_in(kept))
+  expected = 2 * longest / (len(words) + len(others)) if words or others else 1.0
+  assert rouge_l(answer, [reference]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+  ("metric", "answer", "reference", "score"),
+  [
+    (accuracy, " Not entailment.", "not entailment", 1.0),
+    (accuracy, "not", "not entailment", 0.0),
+    (f1, "The U.S.", "an us", 1.0),
+    (f1, "in May 1889", "1889", 0.5),
+    (f1, "", "1889", 0.0),
+    (rouge_l, "sat the cat", "the cat sat", 2 / 3),
+    (bleu, "A dog ran off", "It was cold there.", 0.0),
+    (bleu, "", "It was cold.", 0.0),
+    (score_closeness, "4.0", "4", 1.0),
+    (score_closeness, "0", "5", 0.0),
+    (score_closeness, "nan", "5", 0.0),
+    (score_closeness, "four", "4", 0.0),
+    (score_closeness, "40", "4", 0.0),
+  ],
+)
+def test_what_the_metrics_forgive(metric, answer, reference, score):
+  assert metric(answer, [reference]) == pytest.approx(score)
+
+
+def test_bleu_is_one_for_the_reference_and_less_for_a_part_of_it():
+  sentence = "The old man walked slowly to the sea."
+  assert bleu(sentence, ["Something else.", sentence]) == pytest.approx(1.0)
+  assert 0.3 < bleu("The old man walked to the sea.", [sentence]) < 0.9
+
+
+def test_a_metric_without_its_library_is_told_before_it_is_used(monkeypatch):
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+  with pytest.raises(FlanJaxError, match="needs sacrebleu: pip install"):
+    get_metric("bleu")
