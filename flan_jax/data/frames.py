@@ -15,7 +15,7 @@ from typing import Any
 import flan_jax.collections
 from flan_jax.data import spec_files
 
-_CUE_ENDS = (":", "：", "=", ">", "→")
+CUE_ENDS = (":", "：", "=", ">", "→")
 
 
 def derived(form: str, entry: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -44,7 +44,7 @@ def parted(turn: str) -> tuple[str, str]:
   ('{{ question }}\\nAnswer briefly.', '')
   """
   question, _, last = turn.rstrip().rpartition("\n")
-  if not question.strip() or "}" in last or not last.rstrip().endswith(_CUE_ENDS):
+  if not question.strip() or "}" in last or not last.rstrip().endswith(CUE_ENDS):
     return turn, ""
   question = question.rstrip()
   return question, turn[len(question) :]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from flan_jax import draws, errors
 from flan_jax.data import formats as formats_
-from flan_jax.data import mapping, sources, specs, splits, templates
+from flan_jax.data import frames, mapping, sources, specs, splits, templates
 
 # Part of a store's key: raise it when the code below renders anything differently.
 RENDERER_VERSION = 3
@@ -258,7 +258,7 @@ class Renderer:
     question = prompt.turn.render(fields, _block(style, choices))
     answer = _written(style, self._target(fields).strip(), choices)
     target = _reasoned(fields["rationale"], closer, answer) if closer else answer
-    solved = f"{question}{'' if question[-1:] in _SPACE else ' '}{target}"
+    solved = f"{question}{_glue(question)}{target}"
     after = prompt.after(fields).strip() if prompt.after else ""
     return f"{solved}\n{after}" if after else solved
 
@@ -277,6 +277,13 @@ def shaping_content(spec: specs.TaskSpec) -> dict[str, object]:
     "closers": list(specs.closers()),
     "option_styles": [dataclasses.asdict(style) for style in specs.option_styles()],
   }
+
+
+def _glue(question: str) -> str:
+  """What parts a question from its answer: after a cue a space, else a new line, or nobody sees where one begins."""
+  if question[-1:] in _SPACE:
+    return ""
+  return " " if question.endswith(frames.CUE_ENDS) else "\n"
 
 
 _SPACE = frozenset(string.whitespace)

@@ -1,8 +1,11 @@
 """The chain-of-thought collection on the published files: counts, honest options, every format."""
 
+import collections
+import csv
+
 import pytest
 
-from flan_jax.data import formats, mixtures, rendering, sources, specs
+from flan_jax.data import formats, rendering, sources, specs
 
 # Rows of the published files, and how many of them list options that are all the same text ('(A) kmph (B) kmph').
 ROWS = {
@@ -26,10 +29,49 @@ def some(renderer: rendering.Renderer) -> list[sources.Example]:
   return [renderer.source[i] for i in range(0, len(renderer.source), 97)]
 
 
-def test_nine_tasks_two_of_them_not_here(shared_data):
-  present, missing = mixtures.installed(mixtures.get_mixture("cot"), shared_data, "skip")
-  assert sorted(present) == sorted(f"cot.{name}" for name in ROWS)
-  assert {file.file for file in missing} == {"esnli_train.tsv", "qed_train.tsv"}
+def test_nine_sets_in_four_categories_two_sets_not_here(shared_data):
+  declared = [specs.get_task(name) for name in specs.task_names("cot")]
+  assert collections.Counter(spec.dataset for spec in declared) == dict.fromkeys((*ROWS, "esnli", "qed"), 4)
+  present = [spec for spec in declared if sources.missing_file(spec, shared_data) is None]
+  assert {spec.dataset for spec in present} == set(ROWS)
+
+
+def test_the_categories_are_the_catalogues(shared_data):
+  with (shared_data / "flan_collection_info.csv").open(encoding="utf-8", newline="") as file:
+    rows = {(row["Dataset"], row["Generic Task Category"]) for row in csv.DictReader(file) if row["Source"] == "CoT"}
+  turned = [spec for spec in map(specs.get_task, specs.task_names("cot")) if spec.inverted_of]
+  names = {
+    "question generation": "Question Generation",
+    "explanation generation": "Explanation Generation",
+    "question and answer from explanation": "Generate Question and Answer from Explanation",
+  }
+  published = {(dataset.partition("_")[2], category) for dataset, category in rows if category in names.values()}
+  assert {(spec.dataset, names[spec.category]) for spec in turned} == published
+  assert len(turned) == 27
+  for spec in turned:
+    assert spec.tags == ("inverted",)
+    assert spec.cluster == specs.get_task(spec.inverted_of).cluster
+
+
+@pytest.mark.parametrize("turned", ["question", "explanation", "question_and_answer"])
+@pytest.mark.parametrize("name", ["aqua", "qasc", "sensemaking", "strategyqa"])
+def test_a_set_turned_round_has_the_examples_of_the_set(name, turned, shared_data):
+  source = sources.open_source(specs.get_task(f"cot.{name}"), shared_data)
+  other = rendering.Renderer(f"cot.{name}_{turned}", shared_data)
+  assert len(other.source) == len(source)
+  for i in range(0, len(source), 499):
+    fields = source[i].fields
+    made = other.render(other.source[i], format="zero_shot")
+    assert (
+      made.targets
+      == {
+        "question": fields["question"],
+        "explanation": fields["rationale"],
+        "question_and_answer": f"{fields['question']}\nAnswer: {fields['answer']}",
+      }[turned]
+    )
+    assert made.choices == ()
+    assert (fields["rationale"] in made.inputs) == (turned != "explanation")
 
 
 def test_every_row_is_an_example_or_a_told_problem(renderer):

@@ -25,6 +25,8 @@ RECORDS = yaml.safe_load((HERE / "golden_records.yaml").read_text(encoding="utf-
 SHOTS = 2
 # Wordings of a format that show parts which the others lack are all rendered; of the others one is enough.
 EVERY_WORDING = {("natural_instruction", "few_shot")}
+# What specs of a type always say besides their fields.
+DECLARED = {"prompted": {"show_options": "in_question"}}
 
 
 def type_names() -> list[str]:
@@ -47,9 +49,8 @@ def collection(root: pathlib.Path) -> Iterator[pathlib.Path]:
     else:
       (data_dir / f"{name}.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
       reader, fields = {"jsonl": f"{name}.jsonl"}, {}
-    tasks.append(
-      {"name": name, "reader": reader, "type": name, "fields": fields, "cluster": name, "held_out_percent": 0}
-    )
+    task = {"name": name, "reader": reader, "type": name, "fields": fields, "cluster": name, "held_out_percent": 0}
+    tasks.append(task | DECLARED.get(name, {}))
   (folder / "tasks.yaml").write_text(yaml.safe_dump(tasks), encoding="utf-8")
   before = os.environ.get("FLAN_JAX_COLLECTIONS")
   os.environ["FLAN_JAX_COLLECTIONS"] = str(folder.parent)
@@ -74,11 +75,12 @@ def text(name: str, data_dir: pathlib.Path) -> str:
   parts = []
   for options in ("never", "always"):
     made_by = renderer(name, data_dir, options)
-    if options == "always" and "choices" not in made_by.source[0].fields:
+    can_list = "choices" in made_by.source[0].fields and made_by.spec.show_options == "drawn"
+    if options == "always" and not can_list:
       continue
     for form in made_by.formats:
       for made in _renders(made_by, form, every=(name, form) in EVERY_WORDING):
-        listed = {"never": "", "always": ", options listed"}[options] if made.choices else ""
+        listed = ", options listed" if options == "always" else ""
         head = f"======== {form}{listed} ({made.wording}) ========"
         parts.append(f"{head}\n{made.inputs}\n-------- target --------\n{made.targets}\n")
   return "\n".join(parts)
