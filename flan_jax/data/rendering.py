@@ -15,7 +15,7 @@ from flan_jax.data import formats as formats_
 from flan_jax.data import frames, mapping, sources, specs, splits, templates
 
 # Part of a store's key: raise it when the code below renders anything differently.
-RENDERER_VERSION = 3
+RENDERER_VERSION = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
