@@ -1,4 +1,4 @@
-"""{json: FILE}, a JSON array of records, or {json: FILE, rows: PATH} where the array is inside: 'rows: data.examples'."""
+"""{json: FILE}, a JSON array of records, or {json: FILE, rows: PATH} where it is inside: `rows: data.examples`."""
 
 import functools
 import pathlib

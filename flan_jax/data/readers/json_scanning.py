@@ -61,13 +61,14 @@ class JsonFile:
 
   @property
   def root(self) -> Span:
-    """The value that the file is. Raises FlanJaxError where something follows it or brackets do not close."""
+    """The value that the file is, as yet unscanned: all but the white space around it. Raises FlanJaxError if there is none."""
+    end = len(self.bytes)
+    while end and self.bytes[end - 1] in _SPACES:
+      end -= 1
     start = len(_BYTE_ORDER_MARK) if self.bytes[:3] == _BYTE_ORDER_MARK else 0
-    span = self._value_at(self._skipped(start))
-    rest = self._skipped(span.end)
-    if rest != len(self.bytes):
-      raise self._error(rest, "something follows the end of the JSON value")
-    return span
+    if start >= end:
+      raise errors.FlanJaxError(f"{self.file}: the file is empty")
+    return Span(self._skipped(start), end)
 
   def kind(self, span: Span) -> str:
     """'object', 'array', or 'value' for a string, number, true, false or null."""
@@ -77,20 +78,16 @@ class JsonFile:
     """Where the value of each key of an object lies. Raises FlanJaxError if it is no object or not well formed."""
     if self.kind(span) != "object":
       raise self._error(span.start, f"a JSON object was expected, not {self._told(span)}")
-    found, at = {}, self._skipped(span.start + 1)
-    if self._byte(at) == b"}":
-      return found
-    while True:
+    found, at = {}, span.start
+    while (at := self._next(at, span, first=not found)) is not None:
       key = self._value_at(at)
       colon = self._skipped(key.end)
       if self._byte(at) != b'"' or self._byte(colon) != b":":
         raise self._error(at, "a key in quotes and a colon were expected")
       value = self._value_at(self._skipped(colon + 1))
       found[self._key(key)] = value
-      at = self._skipped(value.end)
-      if self._byte(at) == b"}":
-        return found
-      at = self._skipped(self._after_comma(at, "}"))
+      at = value.end
+    return found
 
   def elements(self, span: Span) -> Elements:
     """Where the elements of an array lie. Raises FlanJaxError if it is no array or not well formed."""
@@ -117,16 +114,28 @@ class JsonFile:
     return 1 + sum(self.bytes[at : min(at + step, offset)].count(b"\n") for at in range(0, offset, step))
 
   def _each(self, span: Span) -> Iterator[Span]:
-    at = self._skipped(span.start + 1)
-    if self._byte(at) == b"]":
-      return
-    while True:
+    at, first = span.start, True
+    while (at := self._next(at, span, first)) is not None:
       element = self._value_at(at)
       yield element
-      at = self._skipped(element.end)
-      if self._byte(at) == b"]":
-        return
-      at = self._skipped(self._after_comma(at, "]"))
+      at, first = element.end, False
+
+  def _next(self, at: int, span: Span, first: bool) -> int | None:
+    """Where the next key or element of `span` starts, the last one ending at `at`; None if there is none."""
+    bracket = b"}" if self.kind(span) == "object" else b"]"
+    at = self._skipped(at + 1 if first else at)
+    byte = self._byte(at)
+    if byte == bracket:
+      if at + 1 != span.end:
+        raise self._error(self._skipped(at + 1), f"something follows the {self.kind(span)}'s end")
+      return None
+    if byte == b"":
+      raise self._error(span.start, f"the {self.kind(span)} that starts here does not end")
+    if first:
+      return at
+    if byte != b",":
+      raise self._error(at, f"',' or '{bracket.decode()}' was expected")
+    return self._skipped(at + 1)
 
   def _value_at(self, at: int) -> Span:
     """The value that starts here; of an object or array only the brackets are looked at."""
@@ -150,11 +159,6 @@ class JsonFile:
       return self.value(span)
     except ValueError as error:
       raise self._error(span.start, f"not a key: {error}") from None
-
-  def _after_comma(self, at: int, bracket: str) -> int:
-    if self._byte(at) != b",":
-      raise self._error(at, f"',' or '{bracket}' was expected")
-    return at + 1
 
   def _skipped(self, at: int) -> int:
     return _SPACE.match(self.bytes, at).end()
@@ -185,10 +189,11 @@ def parsed(content: bytes) -> Any:
 
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SPACES = b" \t\r\n"
 _NONE = np.zeros(0, np.int64)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR = re.compile(_STRING + rb'|[^\s"{}\[\],:]++', re.DOTALL)
 # Strings whole, so that brackets in them do not count. Possessive (+): nothing is kept to go back to in a long element.
 _TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
