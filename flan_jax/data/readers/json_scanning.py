@@ -51,6 +51,7 @@ class JsonFile:
   def __init__(self, path: pathlib.Path):
     """Opens it; nothing is read. Raises FlanJaxError for an empty or unreadable file."""
     self.file = str(path)
+    self._counted = 0, 1  # an offset and its line
     try:
       with path.open("rb") as file:
         self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -61,7 +62,7 @@ class JsonFile:
 
   @property
   def root(self) -> Span:
-    """The value that the file is, as yet unscanned: all but the white space around it. Raises FlanJaxError if there is none."""
+    """The value that the file is, as yet unscanned. Raises FlanJaxError for a file of white space."""
     end = len(self.bytes)
     while end and self.bytes[end - 1] in _SPACES:
       end -= 1
@@ -94,12 +95,10 @@ class JsonFile:
     if self.kind(span) != "array":
       raise self._error(span.start, f"a JSON array was expected, not {self._told(span)}")
     starts, ends, lines = (array.array("q") for _ in range(3))
-    line, counted = self.line(span.start), span.start
     for element in self._each(span):
-      line, counted = line + self.bytes[counted : element.start].count(b"\n"), element.start
       starts.append(element.start)
       ends.append(element.end)
-      lines.append(line)
+      lines.append(self.line(element.start))
     return Elements(*(np.frombuffer(numbers, np.int64) if numbers else _NONE for numbers in (starts, ends, lines)))
 
   def value(self, part: Span | Elements, index: int | None = None) -> Any:
@@ -110,8 +109,11 @@ class JsonFile:
 
   def line(self, offset: int) -> int:
     """The line, from 1, of a byte."""
-    step = 1 << 20
-    return 1 + sum(self.bytes[at : min(at + step, offset)].count(b"\n") for at in range(0, offset, step))
+    counted, line = self._counted if self._counted[0] <= offset else (0, 1)
+    for start in range(counted, offset, 1 << 20):
+      line += self.bytes[start : min(start + (1 << 20), offset)].count(b"\n")
+    self._counted = offset, line  # who asks in the order of the file counts each byte once
+    return line
 
   def _each(self, span: Span) -> Iterator[Span]:
     at, first = span.start, True
