@@ -27,6 +27,7 @@ setuptools.setup(
     "numpy",
     "optax",
     "orbax-checkpoint",
+    "pyarrow",
     "pyyaml",
     "rich",
     "safetensors",
@@ -39,8 +40,9 @@ setuptools.setup(
   extras_require={
     "beam": ["apache-beam"],  # an environment of its own: scripts/beam_environment.sh
     "cuda": ["jax[cuda12]"],
+    "huggingface": ["datasets"],  # the reader `huggingface`, of datasets that are on disk
     "tpu": ["jax[tpu]"],
-    "test": ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff"],
+    "test": ["beartype", "datasets", "hypothesis", "pytest", "pytest-xdist", "ruff"],
   },
   entry_points={"console_scripts": ["flan-jax = flan_jax.cli.main:main"]},
 )

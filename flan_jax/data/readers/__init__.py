@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flan_jax import errors
-from flan_jax.data.readers import comma, generated, json_arrays, lines, parquet, squad, tfds
+from flan_jax.data.readers import comma, generated, huggingface, json_arrays, lines, parquet, squad, tfds
 from flan_jax.data.readers.rows import NoExample, Rows
 
 __all__ = ["READERS", "NoExample", "Reader", "Rows", "advice", "needs", "open_rows"]
@@ -70,5 +70,6 @@ READERS: dict[str, Reader] = {
   "squad": Reader(squad.open_squad, _file("squad")),
   "parquet": Reader(parquet.open_parquet, _file("parquet")),
   "tfds": Reader(tfds.open_tfds, tfds.needs_tfds, tfds.how_to_prepare),
+  "huggingface": Reader(huggingface.open_huggingface, _file("huggingface")),
   "generator": Reader(generated.GeneratedRows, lambda entry: ()),
 }

@@ -2,15 +2,13 @@
 
 import bisect
 import collections
-import functools
 import itertools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import xxhash
-
 from flan_jax import errors
+from flan_jax.data.readers import fingerprints
 from flan_jax.data.readers.plain import plain
 
 # Row groups that are kept decoded. Few-shot exemplars are read at random: a dataset below this is decoded once.
@@ -56,13 +54,7 @@ class ParquetRows:
 
   def fingerprint(self) -> str:
     """Of all bytes of all files."""
-    state = xxhash.xxh3_64()
-    for path in self._paths:
-      state.update(f"{path.name} {path.stat().st_size}\n".encode())
-      with path.open("rb") as file:
-        for block in iter(functools.partial(file.read, 1 << 20), b""):
-          state.update(block)
-    return state.hexdigest()
+    return fingerprints.of_bytes(self._paths)
 
   def _find(self, row: int) -> tuple[int, int]:
     if not 0 <= row < len(self):

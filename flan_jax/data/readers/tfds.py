@@ -18,10 +18,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import xxhash
 from jaxtyping import Int64
 
 from flan_jax import errors
+from flan_jax.data.readers import fingerprints
 from flan_jax.data.readers.plain import plain
 
 DEFAULT_SPLIT = "train"
@@ -81,19 +81,9 @@ class TfdsRows:
     return f"{self._paths[piece]}, row {within}"
 
   def fingerprint(self) -> str:
-    """Of the split's name, the two descriptions, and each shard's size, beginning and end; not of all bytes."""
-    state = xxhash.xxh3_64(self._split.encode())
-    for name in ("dataset_info.json", "features.json"):
-      path = self._folder / name
-      state.update(path.read_bytes() if path.exists() else b"")
-    for path in self._paths:
-      size = path.stat().st_size
-      state.update(f"{path.name} {size}\n".encode())
-      with path.open("rb") as file:
-        state.update(file.read(_LOOKED_AT))
-        file.seek(max(size - _LOOKED_AT, 0))
-        state.update(file.read(_LOOKED_AT))
-    return state.hexdigest()
+    """Of the split's name, the two descriptions, and each shard's size and ends; not of all bytes."""
+    described = (self._folder / name for name in (_INFO, "features.json"))
+    return fingerprints.of_ends([*filter(pathlib.Path.is_file, described), *self._paths], self._split)
 
   def _find(self, row: int) -> tuple[int, int]:
     """The shard in which a row is, and its number there."""
@@ -129,7 +119,6 @@ def how_to_prepare(entry: Mapping[str, Any], data_dir: pathlib.Path) -> str:
 
 
 _INFO = "dataset_info.json"
-_LOOKED_AT = 4096  # bytes at each end of a shard
 _NAME = re.compile(r"(\w+)(/[\w.+-]+)?:(\d+\.\d+\.\d+)")
 
 
