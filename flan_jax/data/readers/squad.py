@@ -1,5 +1,6 @@
 """{squad: FILE}: SQuAD's JSON (also TyDiQA-GoldP's), data[].paragraphs[].{context, qas[]}: a row a question."""
 
+import array
 import functools
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -62,12 +63,12 @@ class SquadRows:
   @functools.cached_property
   def _scanned(self) -> tuple[Int64[np.ndarray, "questions 4"], Int64[np.ndarray, "paragraphs 4"]]:
     """(Start, end, line and paragraph of each question; start and end of each paragraph's title and context)."""
-    questions, paragraphs = [np.zeros((0, 4), np.int64)], []
+    questions, paragraphs = array.array("q"), array.array("q")
     for title, context, asked in self._paragraphs():
-      paragraph = np.full(len(asked), len(paragraphs))
-      questions.append(np.stack([asked.starts, asked.ends, asked.lines, paragraph], axis=1))
-      paragraphs.append((title.start, title.end, context.start, context.end))
-    return np.concatenate(questions), np.array(paragraphs, np.int64).reshape(-1, 4)
+      for start, end, line in zip(asked.starts, asked.ends, asked.lines, strict=True):
+        questions.extend((start, end, line, len(paragraphs) // 4))
+      paragraphs.extend((title.start, title.end, context.start, context.end))
+    return tuple(np.array(numbers, np.int64).reshape(-1, 4) for numbers in (questions, paragraphs))
 
   def _paragraphs(self) -> Iterator[tuple[Span, Span, json_scanning.Elements]]:
     data = self._member(self._json.members(self._json.root), "data", self._json.root)
@@ -79,8 +80,8 @@ class SquadRows:
         questions = self._json.elements(self._member(paragraph, "qas", paragraph_span))
         yield article.get("title", Span(0, 0)), context, questions
 
-  def _spans(self, array: Span) -> Iterator[Span]:
-    elements = self._json.elements(array)
+  def _spans(self, span: Span) -> Iterator[Span]:
+    elements = self._json.elements(span)
     return (Span(*bounds) for bounds in zip(elements.starts.tolist(), elements.ends.tolist(), strict=True))
 
   def _member(self, members: Mapping[str, Span], key: str, within: Span) -> Span:
