@@ -48,8 +48,8 @@ class SquadRows:
       "question": _named(asked, "question", str),
       "answers": [_answer(one) for one in _named(asked, "answers", list)],
     }
-    language = str(record["id"]).partition("-")[0]
-    return {**record, "language": language.capitalize()} if language in _TYDIQA_LANGUAGES else record
+    language, dash, _ = str(record["id"]).partition("-")
+    return {**record, "language": language.capitalize()} if dash and language in _TYDIQA_LANGUAGES else record
 
   def id(self, row: int) -> str:
     return str(row)  # SQuAD's own ids are unique in its releases, but nothing in the format makes them so

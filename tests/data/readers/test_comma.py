@@ -22,7 +22,7 @@ def written(folder, content: bytes, **entry) -> comma.CsvRows:
   return comma.open_csv({"csv": "f.csv", **entry}, folder)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
   table=rows_of_cells.filter(bool),
   delimiter=st.sampled_from(",;\t"),
@@ -33,6 +33,8 @@ def written(folder, content: bytes, **entry) -> comma.CsvRows:
 )
 def test_any_table_comes_back(tmp_path_factory, table, delimiter, end, quoting, header, mark):
   columns = [f"c{i}" for i in range(len(table[0]))]
+  if any("\r" in cell for row in table for cell in row):
+    quoting = csv.QUOTE_ALL  # as RFC 4180 has it; csv.writer leaves it out where lines end with \n alone
   file = io.StringIO()
   csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([columns] * header + table)
   content = b"\xef\xbb\xbf" * mark + file.getvalue().encode()

@@ -11,7 +11,7 @@ from flan_jax.data.readers import squad
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 answers = st.lists(texts, max_size=2)
-paragraphs = st.tuples(texts, st.lists(st.tuples(texts, texts, answers), max_size=3))
+paragraphs = st.tuples(texts, st.lists(st.tuples(texts.map("id {}".format), texts, answers), max_size=3))
 articles = st.lists(st.tuples(texts, st.lists(paragraphs, max_size=2)), max_size=3)
 
 
