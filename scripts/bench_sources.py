@@ -10,6 +10,7 @@ of the file is the system's to drop) above what the process held when the file w
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -214,7 +215,8 @@ def write_tfds(path: pathlib.Path, examples: int) -> None:
       yield from enumerate(records(examples))
 
   tfds.disable_progress_bar()
-  Large(data_dir=str(path), file_format="tfrecord").download_and_prepare()
+  with contextlib.redirect_stdout(sys.stderr):  # where TFDS says what it does
+    Large(data_dir=str(path), file_format="tfrecord").download_and_prepare()
 
 
 def write_task(folder: pathlib.Path, examples: int) -> None:
