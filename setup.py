@@ -27,6 +27,7 @@ setuptools.setup(
     "numpy",
     "optax",
     "orbax-checkpoint",
+    "pyarrow",
     "pyyaml",
     "rich",
     "safetensors",
@@ -40,8 +41,9 @@ setuptools.setup(
     "beam": ["apache-beam"],  # an environment of its own: scripts/beam_environment.sh
     "cuda": ["jax[cuda12]"],
     "eval": ["sacrebleu"],  # the metric of translations
+    "huggingface": ["datasets"],  # the reader `huggingface`, of datasets that are on disk
     "tpu": ["jax[tpu]"],
-    "test": ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", "sacrebleu"],
+    "test": ["beartype", "datasets", "hypothesis", "pytest", "pytest-xdist", "ruff", "sacrebleu"],
   },
   entry_points={"console_scripts": ["flan-jax = flan_jax.cli.main:main"]},
 )

@@ -73,10 +73,12 @@ class MissingFile:
   file: str
   folder: str
   origin: str
+  advice: str = ""
 
   def __str__(self) -> str:
     comes = f" It comes from {self.origin}." if self.origin else ""
-    return f"{self.task} needs {self.file}, which belongs in {self.folder} (--data_dir).{comes}"
+    advice = f" {self.advice}" if self.advice else ""
+    return f"{self.task} needs {self.file}, which belongs in {self.folder} (--data_dir).{comes}{advice}"
 
 
 class Source:
@@ -188,8 +190,10 @@ def open_source(spec: specs.TaskSpec, data_dir: str | pathlib.Path | None, stric
 
 def missing_file(spec: specs.TaskSpec, data_dir: str | pathlib.Path | None) -> MissingFile | None:
   """The file that a task lacks under the data folder, or None when all is there; nothing is read."""
+  root = pathlib.Path("DATA_DIR" if data_dir is None else data_dir)
   for needed in readers.needs(spec.reader):
-    if data_dir is None or not (pathlib.Path(data_dir) / needed).exists():
-      folder = pathlib.Path("DATA_DIR" if data_dir is None else data_dir) / pathlib.Path(needed).parent
-      return MissingFile(spec.name, pathlib.Path(needed).name, str(folder), spec.origin)
+    if data_dir is None or not (root / needed).exists():
+      advice = readers.advice(spec.reader, root)
+      path = pathlib.Path(needed)
+      return MissingFile(spec.name, path.name, str(root / path.parent), spec.origin, advice)
   return None

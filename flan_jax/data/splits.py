@@ -44,12 +44,13 @@ _SPLITS: weakref.WeakKeyDictionary[sources.Source, Splits] = weakref.WeakKeyDict
 
 
 def _split(source: sources.Source) -> Splits:
-  contents = [content(source[i].fields) for i in range(len(source))]
+  contents = np.fromiter((content(source[i].fields) for i in range(len(source))), np.uint64, len(source))
   # In hundredths of a percent: 5% of the 10,000 equally likely draws.
   threshold = round(source.spec.held_out_percent * 100)
-  held_out = np.fromiter((draws.draw(10_000, "held_out", c) < threshold for c in contents), bool, len(contents))
+  draw_of = (draws.draw(10_000, "held_out", int(c)) for c in contents)
+  held_out = np.fromiter((drawn < threshold for drawn in draw_of), bool, len(contents))
   return Splits(
     train=np.flatnonzero(~held_out).astype(np.int32),
     held_out=np.flatnonzero(held_out).astype(np.int32),
-    contents=np.array(contents, np.uint64),
+    contents=contents,
   )

@@ -25,6 +25,8 @@ from jaxtyping import Int, Int32
 from flan_jax import errors
 
 MANIFEST, INDEX, ORIGINS = "manifest.json", "index.npy", "origins.npz"
+# The arrays of origins.npz, see `origins.Origins`; the variant is told by a record's place.
+ORIGIN_COLUMNS = ("example_id", "wordings", "wording", "formats", "format", "shots")
 
 
 class StoreError(errors.FlanJaxError):

@@ -4,6 +4,7 @@ Everything is written into a folder of its own beside the final one, flushed to 
 preparers of one store write the same records; the second to finish drops its copy.
 """
 
+import array
 import contextlib
 import dataclasses
 import functools
@@ -16,14 +17,14 @@ import shutil
 import socket
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from flan_jax import errors
-from flan_jax.data import records, store
+from flan_jax.data import origins, records, store
+from flan_jax.data.origins import Origins, OriginWriter
 from flan_jax.data.store import Origin
 
 _VERSIONED = ("flan_jax", "numpy", "sentencepiece")
@@ -35,7 +36,7 @@ class Shard:
 
   file: str
   index: np.ndarray  # int32 [examples, features + 1], see `store`
-  origins: list[Origin]
+  origins: Origins
 
 
 class ShardWriter:
@@ -45,8 +46,8 @@ class ShardWriter:
     self._path = folder / f"tokens-{number:05}.bin"
     self._features = tuple(features)
     self._dtype = np.dtype(token_dtype).newbyteorder("<")
-    self._index: list[tuple[int, ...]] = []
-    self._origins: list[Origin] = []
+    self._index = array.array("q")  # of each example in turn: the lengths of its features, its CRC-32
+    self._origins = OriginWriter()
 
   def __enter__(self) -> "ShardWriter":
     self._file = self._path.open("wb")
@@ -57,8 +58,8 @@ class ShardWriter:
     parts = [np.asarray(tokens[feature], self._dtype) for feature in self._features]
     for part in parts:
       self._file.write(part.data)
-    self._index.append((*map(len, parts), records.record_crc(parts)))
-    self._origins.append(origin)
+    self._index.extend((*map(len, parts), records.record_crc(parts)))
+    self._origins.add(origin)
 
   def __exit__(self, *_: object) -> None:
     self._file.close()
@@ -67,7 +68,7 @@ class ShardWriter:
   @property
   def shard(self) -> Shard:
     index = np.array(self._index, np.int64).reshape(-1, len(self._features) + 1)
-    return Shard(self._path.name, index.astype(np.uint32).view(np.int32), self._origins)
+    return Shard(self._path.name, index.astype(np.uint32).view(np.int32), self._origins.origins())
 
 
 def token_dtype(vocabulary_size: int) -> str:
@@ -115,7 +116,7 @@ def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard]
   with naming_disk_errors(final.parent):
     np.save(temporary / store.INDEX, np.concatenate([shard.index for shard in shards]))
     flush(temporary / store.INDEX)
-    _write_origins(temporary / store.ORIGINS, [origin for shard in shards for origin in shard.origins])
+    _write_origins(temporary / store.ORIGINS, origins.joined([shard.origins for shard in shards]))
     manifest = json.loads(json.dumps(_manifest(temporary, shards, facts)))
     content = json.dumps({**manifest, "xxh3": store.digest(manifest)}, indent=2, ensure_ascii=False)
     (temporary / store.MANIFEST).write_text(content + "\n", encoding="utf-8")
@@ -156,29 +157,19 @@ def naming_disk_errors(folder: pathlib.Path) -> Iterator[None]:
     ) from None
 
 
-def _write_origins(path: pathlib.Path, origins: Sequence[Origin]) -> None:
-  wordings, wording = np.unique([origin.wording for origin in origins], return_inverse=True)
-  formats, form = np.unique([origin.format for origin in origins], return_inverse=True)
+def _write_origins(path: pathlib.Path, columns: Origins) -> None:
   with path.open("wb") as file:
-    np.savez(
-      file,
-      example_id=np.array([origin.example_id.encode() for origin in origins], np.bytes_),
-      wordings=wordings.astype(np.str_),
-      wording=wording.astype(np.int32),
-      formats=formats.astype(np.str_),
-      format=form.astype(np.int32),
-      shots=np.array([origin.shots for origin in origins], np.int32),
-    )
+    np.savez(file, **{name: getattr(columns, name) for name in store.ORIGIN_COLUMNS})
   flush(path)
 
 
 def _manifest(folder: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str, Any]) -> dict[str, Any]:
-  tokens = np.concatenate([shard.index for shard in shards])[:, :-1].sum(axis=0, dtype=np.int64)
-  variants = Counter(origin.variant for shard in shards for origin in shard.origins)
+  tokens = sum(shard.index[:, :-1].sum(axis=0, dtype=np.int64) for shard in shards)
+  variants = sum(np.bincount(shard.origins.variant, minlength=facts.get("variants", 1)) for shard in shards)
   return {
     **facts,
     "examples": sum(len(shard.origins) for shard in shards),
-    "variants": [variants[v] for v in range(facts.get("variants", 1))],
+    "variants": variants.tolist(),
     "tokens": dict(zip(facts["features"], tokens.tolist(), strict=True)),
     "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     "versions": _versions(),

@@ -104,7 +104,7 @@ def test_a_missing_file_names_itself_its_origin_and_its_folder(tmp_path):
 @pytest.mark.parametrize(
   ("reader", "told"),
   [
-    ({"cvs": "f"}, "names not one of the readers tsv, jsonl, generator"),
+    ({"cvs": "f"}, "names not one of the readers tsv, jsonl, "),
     ({"tsv": "f"}, "neither `columns"),
     ({"generator": "os.path.join"}, "not of the form COLLECTION.MODULE"),
     ({"generator": "demo.nothing_of_the_sort"}, "there is no generator module"),

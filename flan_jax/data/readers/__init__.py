@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flan_jax import errors
-from flan_jax.data.readers import generated, lines
+from flan_jax.data.readers import comma, generated, huggingface, json_arrays, lines, parquet, squad, tfds
 from flan_jax.data.readers.rows import NoExample, Rows
 
-__all__ = ["READERS", "NoExample", "Reader", "Rows", "needs", "open_rows"]
+__all__ = ["READERS", "NoExample", "Reader", "Rows", "advice", "needs", "open_rows"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Reader:
   Attributes:
     open: from the entry and the data folder to the records; what `needs` names is there.
     needs: the paths under the data folder without which there is nothing to open.
+    advice: what a user who lacks them is told, beside where the file belongs.
   """
 
   open: Callable[[Mapping[str, Any], pathlib.Path], Rows]
   needs: Callable[[Mapping[str, Any]], tuple[str, ...]]
+  advice: Callable[[Mapping[str, Any], pathlib.Path], str] = lambda entry, data_dir: ""
 
 
 def open_rows(entry: Mapping[str, Any], data_dir: pathlib.Path) -> Rows:
@@ -44,6 +46,11 @@ def needs(entry: Mapping[str, Any]) -> tuple[str, ...]:
   return READERS[_kind(entry)].needs(entry)
 
 
+def advice(entry: Mapping[str, Any], data_dir: pathlib.Path) -> str:
+  """How a user comes by what an entry needs, where its reader knows; otherwise ''."""
+  return READERS[_kind(entry)].advice(entry, data_dir)
+
+
 def _kind(entry: Mapping[str, Any]) -> str:
   found = [kind for kind in READERS if kind in entry]
   if len(found) != 1:
@@ -58,5 +65,11 @@ def _file(kind: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
 READERS: dict[str, Reader] = {
   "tsv": Reader(lines.tsv, _file("tsv")),
   "jsonl": Reader(lines.jsonl, _file("jsonl")),
+  "csv": Reader(comma.open_csv, _file("csv")),
+  "json": Reader(json_arrays.open_json, _file("json")),
+  "squad": Reader(squad.open_squad, _file("squad")),
+  "parquet": Reader(parquet.open_parquet, _file("parquet")),
+  "tfds": Reader(tfds.open_tfds, tfds.needs_tfds, tfds.how_to_prepare),
+  "huggingface": Reader(huggingface.open_huggingface, _file("huggingface")),
   "generator": Reader(generated.GeneratedRows, lambda entry: ()),
 }
