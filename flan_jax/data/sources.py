@@ -87,8 +87,14 @@ class Source:
   The records are looked through when the first of them is asked for: a prepared task is known by its fingerprint alone.
   """
 
-  def __init__(self, spec: specs.TaskSpec, rows: readers.Rows):
+  def __init__(self, spec: specs.TaskSpec, rows: readers.Rows, original: "Source | None" = None):
+    """Opens nothing and reads nothing.
+
+    Args:
+      original: of a task that asks the other way round, the records of the one that it was made of.
+    """
     self.spec = spec
+    self.original = original
     self._rows = rows
     self._type = specs.get_type(spec.type)
 
@@ -101,6 +107,11 @@ class Source:
   def problems(self) -> tuple[Problem, ...]:
     """The malformed records, in the order of the file."""
     return self.lost.problems
+
+  @property
+  def rows(self) -> np.ndarray:
+    """int64 [len(self)]: the record in the file that each example is."""
+    return self._scanned[0]
 
   @property
   def records(self) -> int:
@@ -179,13 +190,22 @@ def open_source(spec: specs.TaskSpec, data_dir: str | pathlib.Path | None, stric
   if missing is not None:
     raise MissingDataError(str(missing))
   try:
-    source = Source(spec, readers.open_rows(spec.reader, pathlib.Path(data_dir or ".")))
+    source = Source(spec, readers.open_rows(spec.reader, pathlib.Path(data_dir or ".")), _original(spec, data_dir))
   except errors.FlanJaxError as error:
     raise errors.FlanJaxError(f"task {spec.name}: {error}") from None
   if strict and source.problems:
     more = f" ({len(source.problems)} malformed records in all)" if len(source.problems) > 1 else ""
     raise errors.FlanJaxError(f"{source.problems[0]}{more}")
   return source
+
+
+def _original(spec: specs.TaskSpec, data_dir: str | pathlib.Path | None) -> Source | None:
+  if not spec.inverted_of:
+    return None
+  original = specs.get_task(spec.inverted_of, data_dir)
+  if original.reader != spec.reader:
+    raise errors.FlanJaxError(f"it is {original.name} turned round, but is read by {dict(spec.reader)}")
+  return open_source(original, data_dir)
 
 
 def missing_file(spec: specs.TaskSpec, data_dir: str | pathlib.Path | None) -> MissingFile | None:

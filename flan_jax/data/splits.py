@@ -4,6 +4,7 @@ import dataclasses
 import weakref
 
 import numpy as np
+from jaxtyping import UInt64
 
 from flan_jax import draws
 from flan_jax.data import sources
@@ -47,10 +48,23 @@ def _split(source: sources.Source) -> Splits:
   contents = np.fromiter((content(source[i].fields) for i in range(len(source))), np.uint64, len(source))
   # In hundredths of a percent: 5% of the 10,000 equally likely draws.
   threshold = round(source.spec.held_out_percent * 100)
-  draw_of = (draws.draw(10_000, "held_out", int(c)) for c in contents)
+  draw_of = (draws.draw(10_000, "held_out", int(c)) for c in _deciding(source, contents))
   held_out = np.fromiter((drawn < threshold for drawn in draw_of), bool, len(contents))
   return Splits(
     train=np.flatnonzero(~held_out).astype(np.int32),
     held_out=np.flatnonzero(held_out).astype(np.int32),
     contents=contents,
   )
+
+
+def _deciding(source: sources.Source, contents: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+  """What decides on which side each example stands.
+
+  A task that asks the other way round goes by the content of the original: what is held out there, is here. A record
+  that is no example there goes by its own.
+  """
+  if source.original is None or not len(source.original):
+    return contents
+  theirs = source.original.rows
+  at = np.searchsorted(theirs, source.rows).clip(max=len(theirs) - 1)
+  return np.where(theirs[at] == source.rows, split(source.original).contents[at], contents)

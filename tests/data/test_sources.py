@@ -165,3 +165,21 @@ def test_the_held_out_share_is_the_declared_one(monkeypatch, tmp_path):
     source = sources.open_source(dataclasses.replace(base, held_out_percent=percent), tmp_path)
     # Four standard deviations of a binomial: 4 * sqrt(0.05 * 0.95 / 4000) = 1.4 percent points.
     assert abs(100 * len(splits.split(source).held_out) / 4000 - percent) < 1.4
+
+
+def test_what_is_held_out_of_a_task_is_held_out_of_the_one_that_asks_the_other_way_round(tmp_path, monkeypatch):
+  (tmp_path / "c").mkdir()
+  (tmp_path / "c" / "tasks.yaml").write_text(
+    "- {name: facts, reader: {jsonl: f.jsonl}, type: nli, cluster: c, choices: [yes, no], held_out_percent: 30}",
+    "utf-8",
+  )
+  # Copies stand on one side in both; a record without a premise is no example of either.
+  rows = [{"premise": f"p{i}" if i % 7 else "", "hypothesis": f"h{i % 90}", "answer": "yes"} for i in range(200)]
+  (tmp_path / "f.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
+  task, turned = (
+    sources.open_source(specs.get_task(name, tmp_path), tmp_path) for name in ("c.facts", "c.facts_inverted")
+  )
+  held_out = [{source[i].id for i in splits.split(source).held_out} for source in (task, turned)]
+  assert held_out[0] == held_out[1]
+  assert 20 < len(held_out[0]) < 90
