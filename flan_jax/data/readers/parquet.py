@@ -12,11 +12,11 @@ from flan_jax.data.readers import fingerprints
 from flan_jax.data.readers.plain import plain
 
 # Row groups that are kept decoded. Few-shot exemplars are read at random: a dataset below this is decoded once.
-_CACHED_BYTES = 64 << 20
+_CACHED_BYTES = 32 << 20
 
 
 class ParquetRows:
-  """Rows of Parquet files; memory holds a few row groups, at most 64 MiB of them unless a single one is larger."""
+  """Rows of Parquet files; memory holds a few row groups, at most 32 MiB of them unless a single one is larger."""
 
   def __init__(self, path: pathlib.Path, columns: tuple[str, ...] = ()):
     """Reads the footers. Raises FlanJaxError for a file that is not Parquet, a lacking column, or an empty folder."""

@@ -57,7 +57,9 @@ class TfdsRows:
     absent = [path for path in self._paths if not path.is_file()]
     if absent:
       raise errors.FlanJaxError(f"{absent[0]}: the shard is not there; prepare the dataset again")
-    self._shard = functools.lru_cache(maxsize=16)(_SHARDS[kind])  # an open file is a file descriptor
+    starts: dict[pathlib.Path, np.ndarray] = {}
+    # An open file is a file descriptor, so few are kept; where the records of a file start is, once it is known.
+    self._shard = functools.lru_cache(maxsize=16)(lambda path: _SHARDS[kind](path, starts))
 
   def __len__(self) -> int:
     return self._ends[-1] if self._ends else 0
@@ -163,10 +165,13 @@ class _Shard(Protocol):
 class _TfRecordShard:
   """Records framed by their lengths: length (8 bytes), its CRC (4), bytes, their CRC (4). 8 bytes a record are held."""
 
-  def __init__(self, path: pathlib.Path):
+  def __init__(self, path: pathlib.Path, starts: dict[pathlib.Path, Int64[np.ndarray, "records"]]):
     with path.open("rb") as file:
       empty = os.fstat(file.fileno()).st_size == 0
       self._bytes = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if path not in starts:
+      starts[path] = self._found_starts()
+    self._starts = starts[path]
 
   def record(self, number: int) -> bytes:
     if number >= len(self._starts):
@@ -175,8 +180,7 @@ class _TfRecordShard:
     (length,) = _LENGTH.unpack_from(self._bytes, start)
     return self._bytes[start + _HEAD : start + _HEAD + length]
 
-  @functools.cached_property
-  def _starts(self) -> Int64[np.ndarray, "records"]:
+  def _found_starts(self) -> Int64[np.ndarray, "records"]:
     starts, at = array.array("q"), 0
     while at + _HEAD <= len(self._bytes):
       (length,) = _LENGTH.unpack_from(self._bytes, at)
@@ -196,7 +200,8 @@ _HEAD = _LENGTH.size + _CRC
 class _ArrayRecordShard:
   """ArrayRecord has an index of its own, but a call a record is slow: blocks are read, and a few of them held."""
 
-  def __init__(self, path: pathlib.Path):
+  def __init__(self, path: pathlib.Path, starts: object):
+    del starts  # the file says itself
     from array_record.python import array_record_module
 
     self._reader = array_record_module.ArrayRecordReader(str(path))
