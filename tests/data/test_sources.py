@@ -72,6 +72,7 @@ def test_escaped_newlines_are_read_where_the_spec_says_so(tmp_path):
   ("line", "reason"),
   [
     ("{", "Expecting property name"),
+    ('{"question": "\\ud800", "answer": "a"}', "half a surrogate pair"),
     ("[1]", "a JSON object was expected, not list"),
     ('{"question": "q"}', "the field 'answer' (column 'answer', absent; there are question) is empty"),
     ('{"question": "q", "answer": "  "}', "the field 'answer' (column 'answer') is empty"),

@@ -1,11 +1,11 @@
 """Files with a record a line: tab-separated values and JSON lines."""
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from flan_jax import errors
+from flan_jax.data.readers.json_scanning import parsed
 from flan_jax.data.readers.rows import LineRows
 
 
@@ -42,11 +42,8 @@ def jsonl(entry: Mapping[str, Any], data_dir: pathlib.Path) -> LineRows:
 
 
 def json_object(line: str) -> dict[str, Any]:
-  """The object that a line holds. Raises ValueError for anything else (a JSONDecodeError is one)."""
-  try:
-    record = json.loads(line)
-  except RecursionError:
-    raise ValueError("JSON nested too deeply") from None
+  """The object that a line holds. Raises ValueError for anything else."""
+  record = parsed(line.encode())
   if not isinstance(record, dict):
     raise ValueError(f"a JSON object was expected, not {type(record).__name__}")
   return record
