@@ -11,7 +11,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flan_jax import errors
-from flan_jax.data.readers import comma, generated, huggingface, json_arrays, lines, parquet, squad, tfds
+from flan_jax.data.readers import (
+  comma,
+  generated,
+  huggingface,
+  json_arrays,
+  lines,
+  natural_instructions,
+  p3,
+  parquet,
+  promptsource,
+  self_instruct,
+  squad,
+  tfds,
+)
 from flan_jax.data.readers.rows import NoExample, Rows
 
 __all__ = ["READERS", "NoExample", "Reader", "Rows", "advice", "needs", "open_rows"]
@@ -62,6 +75,10 @@ def _file(kind: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
   return lambda entry: (str(entry[kind]),)
 
 
+def _open_template(entry: Mapping[str, Any], data_dir: pathlib.Path) -> Rows:
+  return promptsource.open_template(entry, data_dir, open_rows)
+
+
 READERS: dict[str, Reader] = {
   "tsv": Reader(lines.tsv, _file("tsv")),
   "jsonl": Reader(lines.jsonl, _file("jsonl")),
@@ -71,5 +88,9 @@ READERS: dict[str, Reader] = {
   "parquet": Reader(parquet.open_parquet, _file("parquet")),
   "tfds": Reader(tfds.open_tfds, tfds.needs_tfds, tfds.how_to_prepare),
   "huggingface": Reader(huggingface.open_huggingface, _file("huggingface")),
+  "natural_instructions": Reader(natural_instructions.open_task, _file("natural_instructions")),
+  "p3": Reader(p3.open_p3, _file("p3")),
+  "promptsource": Reader(_open_template, lambda entry: (str(entry["promptsource"]), *needs(entry["rows"]))),
+  "self_instruct": Reader(self_instruct.open_instructions, _file("self_instruct")),
   "generator": Reader(generated.GeneratedRows, lambda entry: ()),
 }

@@ -1,0 +1,188 @@
+"""{promptsource: templates.yaml, template: NAME, rows: {another reader's entry}}: a PromptSource template over records.
+
+Columns: input, output and, where the template has answer_choices and its target is one of them, choices. The texts are
+whole: PromptSource itself cuts every value that it fills in at 2,048 characters, which P3's published files show.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jinja2.sandbox
+import xxhash
+import yaml
+
+from flan_jax import errors
+from flan_jax.data.readers import number_columns, prompt_sandbox
+from flan_jax.data.readers.rows import NoExample, Rows
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Template:
+  """A template as its file has it; `metadata` has languages, metrics, original_task, choices_in_prompt."""
+
+  id: str
+  name: str
+  jinja: str
+  answer_choices: str
+  metadata: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TemplateFile:
+  """A templates.yaml: the dataset that its templates are for; `problems` tells of those it lacks ('ID: reason')."""
+
+  dataset: str
+  subset: str
+  templates: tuple[Template, ...]
+  problems: tuple[str, ...]
+
+
+class RenderedRows:
+  """The records of other rows as a template writes them (see readers.rows.Rows); ids and places are theirs."""
+
+  def __init__(self, path: pathlib.Path, template: Template, rows: Rows):
+    """Compiles the template. Raises FlanJaxError where it is none or uses what it may not."""
+    where = f"{path}: template {template.name!r}"
+    self.file = rows.file
+    self._where, self._template, self._rows = where, template, rows
+    self._render = prompt_sandbox.compiled(template.jinja, where)
+    self._choices = prompt_sandbox.compiled(template.answer_choices, where) if template.answer_choices else None
+
+  def __len__(self) -> int:
+    return len(self._rows)
+
+  def read(self, row: int) -> dict[str, Any]:
+    """The columns of one record.
+
+    Raises:
+      ValueError: the record is malformed, or the template fails on it.
+      NoExample: the template gives no input or no target.
+      FlanJaxError: the template tries to leave its sandbox.
+    """
+    key = f"{self._template.id}/{self._rows.id(row)}"
+    # Written out and read again: a template may change the lists that it is given, so each render gets its own.
+    written = json.dumps(self._rows.read(row)).replace(_PARTED, _ESCAPED)
+    columns = json.loads(written)
+    if "answer_choices" in columns:
+      raise ValueError("the record has a column 'answer_choices', which is the template's word for its own")
+    try:
+      listed = self._choices(json.loads(written), key) if self._choices else None
+      choices = None if listed is None else [choice.strip() for choice in listed.split(_PARTED)]
+      parts = self._render({**columns, "answer_choices": choices}, key).split(_PARTED)
+    except jinja2.sandbox.SecurityError as error:
+      raise errors.FlanJaxError(f"{self._where}: refused: {error}") from None
+    return _columns(_unescaped(parts), [choice for choice in _unescaped(choices or []) if choice])
+
+  def id(self, row: int) -> str:
+    """The record's."""
+    return self._rows.id(row)
+
+  def place(self, row: int) -> str:
+    """The record's."""
+    return self._rows.place(row)
+
+  def fingerprint(self) -> str:
+    """Of the template and of the records."""
+    own = "\x1f".join((self._template.id, self._template.jinja, self._template.answer_choices))
+    return f"{xxhash.xxh3_64_intdigest(f'{own}{self._rows.fingerprint()}'.encode('utf-8', 'surrogatepass')):016x}"
+
+
+def open_template(
+  entry: Mapping[str, Any], data_dir: pathlib.Path, open_rows: Callable[[Mapping[str, Any], pathlib.Path], Rows]
+) -> RenderedRows:
+  """The rows of {promptsource: FILE, template: NAME or id, rows: ENTRY}; `open_rows` opens the inner entry."""
+  path = data_dir / entry["promptsource"]
+  wanted = str(entry.get("template", ""))
+  found = read_templates(path).templates
+  for template in found:
+    if wanted in (template.id, template.name):
+      rows = open_rows(entry["rows"], data_dir)
+      texts_only = "csv" in entry["rows"] or "tsv" in entry["rows"]
+      return RenderedRows(path, template, number_columns.NumberColumns(rows) if texts_only else rows)
+  names = (template.name for template in found)
+  raise errors.unknown_name("template", wanted, names, str(path))
+
+
+def read_templates(path: pathlib.Path) -> TemplateFile:
+  """The templates of a file; none is compiled, nothing in it is executed.
+
+  Raises:
+    FlanJaxError: it cannot be read, is not YAML, or is no templates file.
+  """
+  try:
+    status = path.stat()
+  except OSError as error:
+    raise errors.FlanJaxError(f"{path}: {error.strerror or error}") from None
+  return _read(path, status.st_mtime_ns, status.st_size)
+
+
+_PARTED = "|||"  # between input and target, and between answer choices
+_ESCAPED = "\ue000\ue001\ue000"  # of a record's own text: of Unicode's private use, so in no text
+
+
+def _unescaped(parts: list[str]) -> list[str]:
+  return [part.replace(_ESCAPED, _PARTED).strip() for part in parts]
+
+
+def _columns(parts: list[str], choices: list[str]) -> dict[str, Any]:
+  if len(parts) > 2:
+    raise NoExample(f"the template gives {len(parts)} parts, not an input and a target")
+  if not parts[0]:
+    raise NoExample("the template gives no input")
+  if len(parts) < 2 or not parts[1]:
+    raise NoExample("the template gives no target")
+  columns: dict[str, Any] = {"input": parts[0], "output": parts[1]}
+  if parts[1] in choices:
+    columns["choices"] = choices
+  return columns
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+  """Safe YAML that reads a tagged mapping (!Template) as a plain one; no other tag means anything."""
+
+
+def _plain(loader: yaml.Loader, tag: str, node: yaml.Node) -> Any:
+  if not isinstance(node, yaml.MappingNode):
+    raise yaml.constructor.ConstructorError(None, None, f"the tag !{tag} stands before no mapping", node.start_mark)
+  return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_multi_constructor("!", _plain)
+
+
+@functools.lru_cache(maxsize=16)  # the tasks of a file are opened one after the other
+def _read(path: pathlib.Path, time: int, size: int) -> TemplateFile:
+  del time, size  # they tell a changed file from the one before
+  try:
+    content = yaml.load(path.read_bytes(), Loader=_Loader)
+  except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
+    mark = getattr(error, "problem_mark", None)
+    place = f":{mark.line + 1}" if mark else ""
+    raise errors.FlanJaxError(f"{path}{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
+  if not isinstance(content, dict) or not isinstance(content.get("templates"), dict):
+    raise errors.FlanJaxError(f"{path}: no templates file of PromptSource: it has no mapping `templates`")
+  templates, problems = [], []
+  for key, entry in content["templates"].items():
+    try:
+      templates.append(_template(str(key), entry))
+    except ValueError as error:
+      problems.append(f"{key}: {error}")
+  dataset, subset = (str(content.get(key) or "") for key in ("dataset", "subset"))
+  return TemplateFile(dataset or path.parent.name, subset, tuple(templates), tuple(problems))
+
+
+def _template(key: str, entry: Any) -> Template:
+  if not isinstance(entry, dict):
+    raise ValueError("a template is not a mapping")
+  for part in ("name", "jinja"):
+    if not isinstance(entry.get(part), str) or not entry[part].strip():
+      raise ValueError(f"the template has no {part}")
+  choices = entry.get("answer_choices") or ""
+  if not isinstance(choices, str):
+    raise ValueError("answer_choices is not a text")
+  metadata = entry.get("metadata")
+  return Template(key, entry["name"], entry["jinja"], choices, metadata if isinstance(metadata, dict) else {})
