@@ -170,7 +170,7 @@ def described(path: str | os.PathLike) -> dict[str, Any]:
     except ValueError:
       return _looked_through(pathlib.Path(path))
     licence = _LICENCE.search(tail)
-    if "Definition" in told and "Categories" in told and (licence or "Instance License" in told):
+    if _TOLD <= told.keys() and (licence or "Instance License" in told):
       return {**({"Instance License": json.loads(licence[1])} if licence else {}), **told}
   return _looked_through(pathlib.Path(path))
 
@@ -184,6 +184,7 @@ def _looked_through(path: pathlib.Path) -> dict[str, Any]:
     raise errors.FlanJaxError(f"{path}: {error}") from None
 
 
+_TOLD = {"Definition", "Categories", "Source", "Input_language", "Output_language"}
 _HEAD, _TAIL = 16384, 2048  # bytes; definitions and lists of contributors have a few kilobytes
 _LONG = ("Positive Examples", "Negative Examples", "Instances")
 # In a string the quotes would be escaped, so these are keys.
