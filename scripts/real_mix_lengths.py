@@ -8,18 +8,17 @@ holds int32 [examples, 2], tokens of inputs and of targets, EOS counted.
 """
 
 import argparse
-import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int32
 
 from flan_jax import errors
-from flan_jax.data import vocabularies
+from flan_jax.data import readers, vocabularies
 
 SHARES = {"p3": 0.74, "natural_instructions": 0.24, "cot": 0.02}
-END_OF_TEXT = "<|endoftext|>"  # of the P3 files' completions; 360 of 9,376 have nothing before it and are left out
 
 
 def main() -> None:
@@ -54,29 +53,34 @@ def drawn_lengths(data_dir: pathlib.Path, examples: int, seed: int) -> Int32[np.
 
 
 def read_p3(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
-  """(inputs, targets) of rendered P3: a JSON object with prompt and completion a line."""
-  for path in sorted(folder.glob("*.jsonl")):
-    for line in path.read_text(encoding="utf-8").split("\n"):
-      if line:
-        record = json.loads(line)
-        yield record["prompt"], record["completion"].removesuffix(END_OF_TEXT)
+  """(inputs, targets) of rendered P3."""
+  for file in sorted(folder.glob("*.jsonl")):
+    if file.stat().st_size:  # a template that applies to no record leaves an empty file
+      yield from ((row["input"], row["output"]) for row in _records({"p3": file.name}, folder))
 
 
 def read_natural_instructions(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
   """(definition and input, first output) of the official task files."""
-  for path in sorted((folder / "tasks").glob("*.json")):
-    task = json.loads(path.read_text(encoding="utf-8"))
-    for instance in task["Instances"]:
-      yield f"{task['Definition'][0]}\n\n{instance['input']}", instance["output"][0]
+  for file in sorted((folder / "tasks").glob("*.json")):
+    for row in _records({"natural_instructions": file.name}, file.parent):
+      yield f"{row['definition']}\n\n{row['input']}", row["output"][0]
 
 
 def read_cot(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
   """(question, rationale and answer) of the tab-separated files, a line a record."""
-  for path in sorted(folder.glob("*_train.tsv")):
-    for line in path.read_text(encoding="utf-8").split("\n"):
-      if line:
-        question, answer, rationale = line.replace("\\n", "\n").split("\t")
-        yield question, f"{rationale} {answer}"
+  for file in sorted(folder.glob("*_train.tsv")):
+    entry = {"tsv": file.name, "columns": ["question", "answer", "rationale"], "escaped_newlines": True}
+    yield from ((row["question"], f"{row['rationale']} {row['answer']}") for row in _records(entry, folder))
+
+
+def _records(entry: Mapping[str, Any], folder: pathlib.Path) -> Iterator[dict[str, Any]]:
+  """The records of a reader's entry that give an example."""
+  rows = readers.open_rows(entry, folder)
+  for row in range(len(rows)):
+    try:
+      yield rows.read(row)
+    except readers.NoExample:
+      continue
 
 
 READERS = {"p3": read_p3, "natural_instructions": read_natural_instructions, "cot": read_cot}

@@ -49,7 +49,7 @@ def _outline(key: str, block: str) -> Outline | None:
     return None
   lists = [tuple(map(_scalar, _ITEM.findall(items))) for items in (languages[0], metrics[0])]
   scalars = (_scalar(key), _scalar(names[0]), *lists[0], *lists[1])
-  return None if None in scalars else Outline(key, scalars[1], *lists)
+  return None if None in scalars else Outline(scalars[0], scalars[1], *lists)
 
 
 def _scalar(written: str) -> str | None:

@@ -20,8 +20,9 @@ from flan_jax.data.readers.rows import NoExample
 
 Render = Callable[[Mapping[str, Any], str], str]
 
-BUDGET = 50_000_000  # characters and list elements looked at in a render; a long contract has 300,000 characters
-STEP = 50  # what an iteration or call costs beside: so at most a million of them
+BUDGET = 10_000_000  # characters looked at in a render; a long contract has 300,000
+ELEMENT = 20  # what a list's element costs beside its characters: so at most 500,000 of them
+STEP = 100  # what an iteration or a call costs: so at most 100,000 of them
 
 
 def compiled(text: str, where: str) -> Render:
@@ -85,10 +86,10 @@ class _Rendering(threading.local):
       if isinstance(value, str):
         self.charge(len(value))
       elif isinstance(value, list | tuple):
-        self.charge(len(value) + 1)
+        self.charge(ELEMENT * (len(value) + 1))
         waiting.extend(value)
       elif isinstance(value, Mapping):
-        self.charge(len(value) + 1)
+        self.charge(ELEMENT * (len(value) + 1))
         waiting.extend(value.keys())
         waiting.extend(value.values())
       elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
@@ -96,7 +97,7 @@ class _Rendering(threading.local):
 
 
 _RENDERING = _Rendering()
-_LARGEST = 1 << 64
+_LARGEST = 1 << 1024
 
 
 class _Absent(jinja2.Undefined):
@@ -201,6 +202,8 @@ def _check(tree: nodes.Template, where: str) -> None:
     kind = type(node).__name__
     if kind not in _NODES or getattr(node, "recursive", False):
       raise errors.FlanJaxError(f"{where}: line {node.lineno}: a template may not use {kind}")
+    if kind == "Name" and node.name in ("self", "super"):
+      raise errors.FlanJaxError(f"{where}: line {node.lineno}: a template may not use {node.name!r}")
     name = getattr(node, "attr", None) or (isinstance(node, nodes.Getitem) and getattr(node.arg, "value", None))
     if isinstance(name, str) and name.startswith("__"):
       raise errors.FlanJaxError(f"{where}: line {node.lineno}: a template may not read {name!r}")
@@ -219,8 +222,7 @@ def _taken(values: Any) -> list[Any]:
   """The values as a list, each charged as it comes: they may be endless."""
   taken = []
   for value in values:
-    _RENDERING.charge(1)
-    _RENDERING.charge_values(value)
+    _RENDERING.charge_values((value,))
     taken.append(value)
   return taken
 

@@ -146,7 +146,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
   """Safe YAML that reads a tagged mapping (!Template) as a plain one; no other tag means anything."""
 
 
-def _plain(loader: yaml.Loader, tag: str, node: yaml.Node) -> Any:
+def _plain(loader: Any, tag: str, node: yaml.Node) -> Any:
   if not isinstance(node, yaml.MappingNode):
     raise yaml.constructor.ConstructorError(None, None, f"the tag !{tag} stands before no mapping", node.start_mark)
   return loader.construct_mapping(node, deep=True)

@@ -50,12 +50,14 @@ def test_every_instance_comes_back_with_an_id_of_its_own(tmp_path_factory, made,
   assert len(set(ids)) == len(made)
   assert all(own == each["id"] or own.startswith(each["id"] + "#") for own, each in zip(ids, made, strict=True))
   again = opened(tmp_path_factory.mktemp("ni"), task(Instances=made), indent=indent, ensure_ascii=ascii_only)
-  assert ids == [again.id(row) for row in range(len(rows))] and rows.fingerprint() == again.fingerprint()
+  assert ids == [again.id(row) for row in range(len(rows))]
+  assert rows.fingerprint() == again.fingerprint()
 
 
 def test_old_files_have_texts_instead_of_lists(tmp_path):
   rows = opened(tmp_path, task(Definition="Do it.", Instances=[{"id": 5, "input": "a", "output": "b"}]))
-  assert rows.read(0) == {"definition": "Do it.", "input": "a", "output": ["b"]} and rows.id(0) == "5"
+  assert rows.read(0) == {"definition": "Do it.", "input": "a", "output": ["b"]}
+  assert rows.id(0) == "5"
 
 
 def test_a_malformed_instance_is_told_with_its_line_and_id(tmp_path):
@@ -74,7 +76,8 @@ def test_a_malformed_instance_is_told_with_its_line_and_id(tmp_path):
       rows.read(row)
     assert reason in str(told.value)
     file, line = rows.place(row).rsplit(":", 1)
-    assert file.endswith("task1.json") and lines[int(line) - 1].strip()[:1] in '{"'
+    assert file.endswith("task1.json")
+    assert lines[int(line) - 1].strip()[:1] in '{"'
 
 
 def test_the_publishers_examples_with_their_explanations(tmp_path):
@@ -110,7 +113,8 @@ def test_a_damaged_file_never_gives_another_error(tmp_path_factory, data):
       assert rows.read(row)["definition"], rows.id(row)
     rows.exemplars()
   except (errors.FlanJaxError, ValueError) as error:
-    assert str(error)
+    reason = str(error)
+    assert reason
 
 
 @settings(max_examples=30, deadline=None)
@@ -135,7 +139,9 @@ def test_all_real_tasks_load(shared_data):
     assert len({rows.id(row) for row in range(len(rows))}) == len(rows)
     assert all(row["definition"] == published["Definition"][0].strip() for row in read)
     told = natural_instructions.described(path)
-    assert told["Categories"] == published["Categories"] and rows.exemplars()
+    assert told["Categories"] == published["Categories"]
+    assert rows.exemplars()
     licences.update(told["Instance License"])
     count += 1
-  assert count == 112 and licences
+  assert count == 112
+  assert licences

@@ -26,7 +26,8 @@ def test_both_shapes_give_the_same_columns(given_text, said, end, choices):
     json.dumps({"inputs_pretokenized": given_text, "targets_pretokenized": said, "answer_choices": choices})
   )
   assert first == second
-  assert first["input"] == given_text.strip() and first["output"] == said.strip()
+  assert first["input"] == given_text.strip()
+  assert first["output"] == said.strip()
   assert first.get("choices", []) == [choice.strip() for choice in choices]
 
 
@@ -57,9 +58,11 @@ def test_any_line_gives_columns_or_a_reason(line):
   try:
     columns = p3.parsed(line)
   except (ValueError, readers.NoExample) as error:
-    assert str(error)
+    reason = str(error)
+    assert reason
   else:
-    assert columns["input"].strip() and columns["output"].strip()
+    assert columns["input"].strip()
+    assert columns["output"].strip()
 
 
 def test_the_real_sample(shared_data):
@@ -68,7 +71,8 @@ def test_the_real_sample(shared_data):
     try:
       rows = readers.open_rows({"p3": path.name}, path.parent)
     except errors.FlanJaxError as error:
-      assert str(error) == f"{path}: the file is empty"
+      reason = str(error)
+      assert reason == f"{path}: the file is empty"
       counts["empty_files"] += 1
       continue
     for row in range(len(rows)):

@@ -57,7 +57,8 @@ def test_no_input_is_an_empty_input(tmp_path):
 )
 def test_a_malformed_record_is_told(tmp_path, record, reason):
   rows = opened(tmp_path, "\n\n".join(map(json.dumps, [{"instruction": "a", "output": "b"}, record])))
-  assert len(rows) == 2 and rows.place(1).endswith(":3")
+  assert len(rows) == 2
+  assert rows.place(1).endswith(":3")
   with pytest.raises(ValueError, match=reason):
     rows.read(1)
 
@@ -72,7 +73,8 @@ def test_any_bytes_give_rows_or_a_reason(tmp_path_factory, content):
     for row in range(len(rows)):
       assert rows.read(row)["output"]
   except (errors.FlanJaxError, ValueError) as error:
-    assert str(error)
+    reason = str(error)
+    assert reason
 
 
 def test_the_175_seed_tasks(shared_data):

@@ -14,7 +14,7 @@ Pieces = list[Any]  # texts, and expressions as nodes
 _PARTED = "|||"
 
 
-class CannotUnrender(Exception):
+class CannotUnrenderError(Exception):
   """The template does more than fill columns in."""
 
 
@@ -68,7 +68,7 @@ def _ways_through(node: nodes.Node) -> Iterator[tuple[Pieces, dict[str, Any]]]:
       )
     yield pieces, {}
   else:
-    raise CannotUnrender(type(node).__name__)
+    raise CannotUnrenderError(type(node).__name__)
 
 
 def _assumption(test: nodes.Node, holds: bool) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _put(found: dict[str, Any], node: nodes.Node, text: str, choices: list[str])
     _put_value(found, node.node, text.split(node.args[0].value))
   elif isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Name) and node.node.name == "answer_choices":
     if text not in choices:
-      raise CannotUnrender(f"{text!r} is not among {choices}")
+      raise CannotUnrenderError(f"{text!r} is not among {choices}")
     _put_value(found, node.arg, choices.index(text))
   else:
     _put_value(found, node, text)
@@ -126,7 +126,7 @@ def _put_value(found: dict[str, Any], node: nodes.Node, value: Any) -> None:
   elif isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
     found.setdefault(node.node.name, {})[node.attr] = value
   else:
-    raise CannotUnrender(type(node).__name__)
+    raise CannotUnrenderError(type(node).__name__)
 
 
 def _environment() -> jinja2.Environment:
