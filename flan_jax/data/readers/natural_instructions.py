@@ -170,7 +170,7 @@ def described(path: str | os.PathLike) -> dict[str, Any]:
     except ValueError:
       return _looked_through(pathlib.Path(path))
     licence = _LICENCE.search(tail)
-    if _TOLD <= told.keys() and (licence or "Instance License" in told):
+    if told.keys() >= _TOLD and (licence or "Instance License" in told):
       return {**({"Instance License": json.loads(licence[1])} if licence else {}), **told}
   return _looked_through(pathlib.Path(path))
 
