@@ -90,7 +90,11 @@ READERS: dict[str, Reader] = {
   "huggingface": Reader(huggingface.open_huggingface, _file("huggingface")),
   "natural_instructions": Reader(natural_instructions.open_task, _file("natural_instructions")),
   "p3": Reader(p3.open_p3, _file("p3")),
-  "promptsource": Reader(_open_template, lambda entry: (str(entry["promptsource"]), *needs(entry["rows"]))),
+  "promptsource": Reader(
+    _open_template,
+    lambda entry: (str(entry["promptsource"]), *needs(entry["rows"])),
+    lambda entry, data_dir: advice(entry["rows"], data_dir),
+  ),
   "self_instruct": Reader(self_instruct.open_instructions, _file("self_instruct")),
   "generator": Reader(generated.GeneratedRows, lambda entry: ()),
 }

@@ -28,7 +28,7 @@ STEP = 100  # what an iteration or a call costs: so at most 100,000 of them
 def compiled(text: str, where: str) -> Render:
   """The function of (the record's columns, a key) that a template is; the key decides what `choice` chooses.
 
-  It may change the lists of the record. It raises SecurityError for a way out of the sandbox, ValueError with the
+  It may change the lists of the record. It raises FlanJaxError for a way out of the sandbox, ValueError with the
   reason where the record does not suit the template or the work is too much, NoExample where it has nothing to choose.
 
   Raises:
@@ -48,8 +48,8 @@ def compiled(text: str, where: str) -> Render:
     _RENDERING.begin(key, assigned)
     try:
       return template.render(columns)
-    except jinja2.sandbox.SecurityError:
-      raise
+    except jinja2.sandbox.SecurityError as error:
+      raise errors.FlanJaxError(f"{where}: refused: {error}") from None
     except _RENDER_ERRORS as error:
       raise ValueError(f"the template fails on this record: {error}") from None
 

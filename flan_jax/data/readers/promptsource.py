@@ -11,12 +11,11 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jinja2.sandbox
 import xxhash
 import yaml
 
 from flan_jax import errors
-from flan_jax.data.readers import number_columns, prompt_sandbox
+from flan_jax.data.readers import number_columns
 from flan_jax.data.readers.rows import NoExample, Rows
 
 
@@ -46,9 +45,11 @@ class RenderedRows:
 
   def __init__(self, path: pathlib.Path, template: Template, rows: Rows):
     """Compiles the template. Raises FlanJaxError where it is none or uses what it may not."""
+    from flan_jax.data.readers import prompt_sandbox  # Jinja, which no listing needs
+
     where = f"{path}: template {template.name!r}"
     self.file = rows.file
-    self._where, self._template, self._rows = where, template, rows
+    self._template, self._rows = template, rows
     self._render = prompt_sandbox.compiled(template.jinja, where)
     self._choices = prompt_sandbox.compiled(template.answer_choices, where) if template.answer_choices else None
 
@@ -69,12 +70,9 @@ class RenderedRows:
     columns = json.loads(written)
     if "answer_choices" in columns:
       raise ValueError("the record has a column 'answer_choices', which is the template's word for its own")
-    try:
-      listed = self._choices(json.loads(written), key) if self._choices else None
-      choices = None if listed is None else [choice.strip() for choice in listed.split(_PARTED)]
-      parts = self._render({**columns, "answer_choices": choices}, key).split(_PARTED)
-    except jinja2.sandbox.SecurityError as error:
-      raise errors.FlanJaxError(f"{self._where}: refused: {error}") from None
+    listed = self._choices(json.loads(written), key) if self._choices else None
+    choices = None if listed is None else [choice.strip() for choice in listed.split(_PARTED)]
+    parts = self._render({**columns, "answer_choices": choices}, key).split(_PARTED)
     return _columns(_unescaped(parts), [choice for choice in _unescaped(choices or []) if choice])
 
   def id(self, row: int) -> str:

@@ -3,7 +3,6 @@
 import copy
 import string
 
-import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,7 +44,7 @@ def rendered(template, key="k", **columns):
   ],
 )
 def test_no_way_out(template):
-  with pytest.raises((errors.FlanJaxError, jinja2.sandbox.SecurityError, ValueError)):
+  with pytest.raises((errors.FlanJaxError, ValueError)):
     rendered(template)
 
 
@@ -126,6 +125,6 @@ def test_any_text_is_refused_or_rendered(template):
     return
   try:
     assert isinstance(render(copy.deepcopy(RECORD), "k"), str)
-  except (ValueError, NoExample, jinja2.sandbox.SecurityError) as error:
+  except (ValueError, NoExample, errors.FlanJaxError) as error:
     reason = str(error)
     assert reason
