@@ -186,6 +186,15 @@ class _Charged(NodeTransformer):
       operand.expr = _filtered("charged", operand.expr)
     return node
 
+  def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+    self.generic_visit(node)
+    of_choices = isinstance(node.node, nodes.Name) and node.node.name == "answer_choices"
+    computed = isinstance(node.arg, nodes.Name) or node.arg.find(nodes.Name) is not None
+    # answer_choices[label]; a literal -1 is the last choice, and is meant.
+    if of_choices and computed and not isinstance(node.arg, nodes.Slice):
+      node.arg = _filtered("charged_label", node.arg)
+    return node
+
   def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
     self.generic_visit(node)
     node.nodes = [_filtered("charged", part) for part in node.nodes]
@@ -237,6 +246,14 @@ def _each(context: Context, values: Iterable[Any]) -> Iterator[Any]:
 @jinja2.pass_context
 def _kept(context: Context, value: Any) -> Any:
   _RENDERING.charge_values(value)
+  return value
+
+
+@jinja2.pass_context
+def _label(context: Context, value: Any) -> Any:
+  """A label; below 0 it says that there is none, where Python would take the last of the choices."""
+  if isinstance(value, int) and value < 0:
+    raise NoExample(f"the label is {value}")
   return value
 
 
@@ -326,6 +343,7 @@ def _environment() -> _Environment:
   kept = {name: own.get(name, known.get(name)) for name in (*_FILTERS, *own)}
   environment.filters = {name: _charged_filter(name, function) for name, function in kept.items()}
   environment.filters |= {"choice": _choice, "random": _choice, "charged": _kept, "charged_each": _each}
+  environment.filters["charged_label"] = _label
   environment.globals = {
     "range": jinja2.sandbox.safe_range,  # at most 100,000 numbers
     "zip": zip,

@@ -84,6 +84,14 @@ def test_a_template_that_gives_no_pair_is_no_example(tmp_path, template, reason)
     rows.read(0)
 
 
+def test_a_label_that_is_not_known_is_no_example(tmp_path):
+  rows = opened(tmp_path, "{{ text }} ||| {{ answer_choices[label] }}", [{"text": "t", "label": -1}], "no ||| yes")
+  with pytest.raises(readers.NoExample, match="label is -1"):
+    rows.read(0)
+  rows = opened(tmp_path, "{{ text }} ||| {{ answer_choices[-1] }}", [{"text": "t", "label": -1}], "no ||| yes")
+  assert rows.read(0)["output"] == "yes"  # the template's own -1 is the last choice
+
+
 def test_ids_and_places_are_the_records_and_templates_cannot_spoil_them(tmp_path):
   rows = opened(tmp_path, "{{ items.pop() }} ||| {{ items | length }}", [{"items": ["a", "b"]}, {"items": []}])
   assert rows.read(0) == rows.read(0) == {"input": "b", "output": "1"}
