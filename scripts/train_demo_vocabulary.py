@@ -26,7 +26,8 @@ def training_text(mixture: str, examples_a_task: int) -> Iterator[str]:
   """Prompts and targets of the first training examples of each task, each under two draws of format and wording."""
   spec = mixtures.get_mixture(mixture)
   for task in spec.tasks:
-    renderer = rendering.Renderer(task, formats=spec.formats, shots=spec.shots)
+    part = spec.part_of(task)
+    renderer = rendering.Renderer(task, formats=part.formats, shots=part.shots, options=part.options)
     for index in renderer.splits.train[:examples_a_task]:
       example = renderer.source[index]
       for variant in range(2):

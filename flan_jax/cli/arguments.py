@@ -26,5 +26,5 @@ def default_vocabulary(tasks: Iterable[str], data_dir: str | os.PathLike | None)
   from flan_jax.data.sources import missing_file
   from flan_jax.data.specs import get_task
 
-  generated = all(missing_file(get_task(task), None) is None for task in tasks)
+  generated = all(missing_file(get_task(task, data_dir), None) is None for task in tasks)
   return "demo" if generated or data_dir is None else "t5"

@@ -44,7 +44,7 @@ def command(checkpoint, task, mixture, suite, before, missing, output, as_json, 
   Prints exact match by tasks seen in training and held out, zero-shot, few-shot and rationale first, with the number of
   examples, chance and 95% intervals; with --before, what it was before; and three prompts with their answers.
   """
-  chosen = _chosen(task, mixture, suite)
+  chosen = _chosen(task, mixture, suite, options["data_dir"])
   _require_checkpoints(checkpoint, before)
   if output is not None:
     _require_writable(output)
@@ -56,7 +56,7 @@ def command(checkpoint, task, mixture, suite, before, missing, output, as_json, 
     "tasks": present,
     "missing": absent,
     "formats": _formats(formats),
-    "shots": _shots(shots) if shots else chosen.shots,
+    "shots": _shots(shots) if shots else _widest(chosen),
   }
   _evaluate(request | options, output, as_json)
 
@@ -83,7 +83,7 @@ def _evaluate(request: dict, output: Path | None, as_json: bool) -> None:
   )
 
 
-def _chosen(task: str | None, mixture: str | None, suite: str | None) -> "MixtureSpec":
+def _chosen(task: str | None, mixture: str | None, suite: str | None, data_dir: Path | None) -> "MixtureSpec":
   """The mixture to measure on; a task is a mixture of one."""
   from flan_jax.data import mixtures, specs
 
@@ -93,7 +93,13 @@ def _chosen(task: str | None, mixture: str | None, suite: str | None) -> "Mixtur
     raise UsageError(
       f"no suite {suite!r}: this version has none. What there is: flan-jax inspect --mixtures (or --tasks)"
     )
-  return mixtures.get_mixture(mixture if task is None else specs.get_task(task).name)
+  return mixtures.get_mixture(mixture if task is None else specs.get_task(task, data_dir).name, data_dir)
+
+
+def _widest(mixture: "MixtureSpec") -> tuple[int, int]:
+  """The fewest and the most exemplars of any of its parts."""
+  fewest, most = zip(*(part.shots for part in mixture.parts), strict=True)
+  return min(fewest), max(most)
 
 
 def _installed(mixture: "MixtureSpec", data_dir: Path | None, missing: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -43,18 +43,22 @@ def clusters() -> Lines:
   ]
 
 
-def mixtures() -> Lines:
-  """A line a mixture."""
-  specs_ = map(mixtures_.get_mixture, mixtures_.mixture_names())
+def mixtures(data_dir: Path | None = None) -> Lines:
+  """A line a part of a mixture."""
+  specs_ = (mixtures_.get_mixture(name, data_dir) for name in mixtures_.mixture_names())
   return [
     {
       "mixture": mixture.name,
-      "tasks": len(mixture.tasks),
-      "clusters": sorted({specs.get_task(name).cluster for name in mixture.tasks}),
-      "formats": [f"{name}×{weight}" for name, weight in mixture.formats],
-      "shots": "–".join(map(str, mixture.shots)),
+      "part": part.name,
+      "share": part.share,
+      "tasks": len(part.tasks),
+      "clusters": len({specs.get_task(name, data_dir).cluster for name in part.tasks}),
+      "formats": [f"{name}×{weight}" for name, weight in part.formats],
+      "shots": "–".join(map(str, part.shots)),
+      "note": mixture.note,
     }
     for mixture in specs_
+    for part in mixture.parts
   ]
 
 

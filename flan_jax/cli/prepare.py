@@ -102,7 +102,7 @@ def _vocabulary(mixture: str, options: dict[str, Any]) -> str:
     raise UsageError("--module needs --vocabulary: the SentencePiece file that its tasks tokenise with")
   from flan_jax.data.mixtures import get_mixture
 
-  return default_vocabulary(get_mixture(mixture).tasks, options["data_dir"])
+  return default_vocabulary(get_mixture(mixture, options["data_dir"]).tasks, options["data_dir"])
 
 
 def _show(stores: "list[TaskStore]", as_json: bool) -> None:

@@ -9,6 +9,7 @@ A task's folder appears whole or not at all, as a store does; one that stands wi
 
 import contextlib
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import os
@@ -19,7 +20,18 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from flan_jax import atomic, errors
-from flan_jax.data import export_files, prepare, rendering, shards, sources, specs, store_writing, tokenising
+from flan_jax.data import (
+  export_files,
+  limits,
+  mixtures,
+  prepare,
+  rendering,
+  shards,
+  sources,
+  specs,
+  store_writing,
+  tokenising,
+)
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.progress import Advance, Progress, silently
@@ -60,8 +72,9 @@ def export(
     progress: shows how many renderings of the sources' records were done.
 
   Returns:
-    The content of _mixture.json. A task's rate is min(its training examples of variant 0 that were kept, its cap), as
-    `prepare` gives it; None for split 'held_out', which nothing trains on.
+    The content of _mixture.json. A task's rate there is as `prepare` gives it (see `mixtures.rates`); None for split
+    'held_out', which nothing trains on. The rate that its rows have is that within its part, min(its training examples
+    of variant 0 that were kept, its cap): it does not know of the other tasks.
 
   Raises:
     MissingDataError: a task's file is not there.
@@ -69,19 +82,24 @@ def export(
     FlanJaxError: a full disk, a record or template that cannot be rendered, pyarrow is not installed.
   """
   export_files.kind(to)
-  recipe = Recipe(
-    data_dir=None if data_dir is None else os.fspath(data_dir),
-    to=to,
-    split=split,
-    vocabulary=None if vocabulary is None else (str(vocabulary.path), vocabulary.extra_ids),
-    lengths=lengths,
-    formats=mixture.formats,
-    shots=mixture.shots,
-    render_seed=render_seed,
-    variants=variants,
-  )
   folder = pathlib.Path(out)
-  jobs = [_job(task, recipe, vocabulary, folder) for task in mixture.tasks]
+  jobs = []
+  for part in mixture.parts:
+    recipe = Recipe(
+      data_dir=None if data_dir is None else os.fspath(data_dir),
+      to=to,
+      split=split,
+      vocabulary=None if vocabulary is None else (str(vocabulary.path), vocabulary.extra_ids),
+      lengths=lengths,
+      max_per_task=mixture.max_per_task,
+      render_seed=render_seed,
+      variants=variants,
+      formats=part.formats,
+      shots=part.shots,
+      options=part.options,
+      cap=part.cap,
+    )
+    jobs += [_job(task, recipe, vocabulary, folder) for task in part.tasks]
   _check_folder(folder, jobs)
   missing = [job for job in jobs if not job.final.exists()]
   for job in jobs:
@@ -90,17 +108,18 @@ def export(
     total = sum(job.source_records for job in missing) * variants
     with progress(f"exporting {mixture.name} ({len(missing)} tasks)", total, "records") as advance:
       _make(missing, processes or os.cpu_count() or 1, advance)
-  content = _content(mixture, recipe, vocabulary, jobs)
+  content = _content(mixture, vocabulary, jobs, data_dir)
   atomic.write_atomically(folder / MIXTURE, _json(content))
   return content
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """What all tasks of an export share; small and hashable, since it travels with each ticket.
+  """What all tasks of a part share in an export; small and hashable, since it travels with each ticket.
 
   Attributes:
     vocabulary: (path, extra ids); None for no length rule.
+    formats, shots, options, cap: of the task's part of the mixture.
   """
 
   data_dir: str | None
@@ -108,10 +127,13 @@ class Recipe:
   split: Split
   vocabulary: tuple[str, int] | None
   lengths: tuple[int, int] | None
-  formats: tuple[tuple[str, int], ...]
-  shots: tuple[int, int]
+  max_per_task: int | None
   render_seed: int
   variants: int
+  formats: tuple[tuple[str, int], ...]
+  shots: tuple[int, int]
+  options: str
+  cap: int | None
 
   def settings(self, vocabulary: Vocabulary | None) -> dict[str, Any]:
     """What shapes the rows besides the tasks: the vocabulary's content, not where it lies."""
@@ -193,7 +215,12 @@ def _make_part(ticket: shards.Ticket) -> _Result:
   chosen = _chosen(renderer, ticket.recipe.split, span)
   left = "held out" if ticket.recipe.split == "train" else "training examples"
   counts = Counter({left: len(span) - len(chosen)} if ticket.recipe.split != "all" else {})
+  if ticket.recipe.max_per_task is not None:
+    used = [i for i in chosen if i not in train or i in _used(ticket.task, ticket.recipe)]
+    counts["beyond max_per_task"] = len(chosen) - len(used)
+    chosen = used
   rows = trained = 0
+  cap = renderer.spec.cap if ticket.recipe.cap is None else ticket.recipe.cap
   with (
     store_writing.naming_disk_errors(ticket.folder.parent),
     export_files.kind(ticket.recipe.to).writer(_part_path(ticket.folder, ticket.number)) as writer,
@@ -203,10 +230,19 @@ def _make_part(ticket: shards.Ticket) -> _Result:
       made = _rendered(renderer, ticket.recipe, [renderer.source[i] for i in batch], ticket.variant)
       kept = [(i, one) for i, one in zip(batch, made, strict=True) if not isinstance(one, str)]
       counts.update(one for one in made if isinstance(one, str))
-      writer.write([_row(renderer.spec, one, "train" if i in train else "held_out") for i, one in kept])
+      writer.write([_row(renderer.spec, one, "train" if i in train else "held_out", cap) for i, one in kept])
       rows += len(kept)
       trained += sum(i in train for i, _ in kept)
   return _Result(rows, trained, counts, sources.Lost() if ticket.number else renderer.source.lost)
+
+
+@functools.lru_cache(maxsize=2)  # as `shards.renderer`
+def _used(task: str, recipe: Recipe) -> frozenset[int]:
+  """The training examples that a limited mixture uses of a task."""
+  renderer = shards.renderer(task, recipe)
+  train = renderer.splits.train
+  ids = [renderer.source[i].id for i in train.tolist()]
+  return frozenset(train[limits.chosen(task, ids, recipe.max_per_task)].tolist())
 
 
 def _chosen(renderer: rendering.Renderer, split: Split, span: range) -> list[int]:
@@ -232,7 +268,7 @@ def _as_drawn(renderer: rendering.Renderer, example: sources.Example, variant: i
   return made if made.targets else tokenising.EMPTY_TARGET
 
 
-def _row(spec: specs.TaskSpec, made: rendering.Rendered, split: str) -> export_files.Row:
+def _row(spec: specs.TaskSpec, made: rendering.Rendered, split: str, cap: int) -> export_files.Row:
   return {
     "inputs": made.inputs,
     "targets": made.targets,
@@ -245,14 +281,15 @@ def _row(spec: specs.TaskSpec, made: rendering.Rendered, split: str) -> export_f
     "split": split,
     "cluster": spec.cluster,
     "licence": spec.licence,
-    "cap": spec.cap,
+    "cap": cap,
   }
 
 
 def _finish(job: shards.Job, folder: pathlib.Path, results: Sequence[_Result]) -> None:
   """Gives the rows their rate, now that all are counted, and puts the task's folder in its place."""
   trained = sum(result.trained for result, (variant, _) in zip(results, job.shards, strict=True) if variant == 0)
-  rate = None if job.recipe.split == "held_out" else min(trained, job.spec.cap)
+  cap = job.spec.cap if job.recipe.cap is None else job.recipe.cap
+  rate = None if job.recipe.split == "held_out" else min(trained, cap)
   files = []
   with store_writing.naming_disk_errors(job.final.parent):
     for number, result in enumerate(results):
@@ -261,7 +298,8 @@ def _finish(job: shards.Job, folder: pathlib.Path, results: Sequence[_Result]) -
       _part_path(folder, number).unlink()
       store_writing.flush(path)
       files.append({"file": path.name, "rows": result.rows, "bytes": path.stat().st_size})
-    (folder / TASK).write_bytes(_json({**_told(job, results), "rate": rate, "files": files, "key": _digest(job)}))
+    told = {**_told(job, results), "cap": cap, "trained_on": trained, "rate": rate}
+    (folder / TASK).write_bytes(_json({**told, "files": files, "key": _digest(job)}))
     store_writing.flush(folder / TASK)
     store_writing.settle(folder, job.final)
 
@@ -278,25 +316,33 @@ def _told(job: shards.Job, results: Sequence[_Result]) -> dict[str, Any]:
     "rows": sum(result.rows for result in results),
     "counts": {**counts, **lost.counts()},
     "malformed": lost.first(),
-    "cap": job.spec.cap,
   }
 
 
 def _content(
-  mixture: MixtureSpec, recipe: Recipe, vocabulary: Vocabulary | None, jobs: Sequence[shards.Job]
+  mixture: MixtureSpec, vocabulary: Vocabulary | None, jobs: Sequence[shards.Job], data_dir: str | os.PathLike | None
 ) -> dict[str, Any]:
   """Of _mixture.json; no time of day in it, so that the same export is the same bytes."""
+  recipe = jobs[0].recipe
   tasks = [_facts(job.final) for job in jobs]
+  rates = mixtures.rates(mixture, {task["task"]: task["trained_on"] for task in tasks}, data_dir)
+  if recipe.split != "held_out":
+    tasks = [{**task, "rate": rates[task["task"]]} for task in tasks]
+  common = {name: value for name, value in recipe.settings(vocabulary).items() if name not in _OF_A_PART}
   libraries = ("flan_jax", "numpy", "sentencepiece", *(("pyarrow",) if recipe.to == "parquet" else ()))
   return {
     "mixture": mixture.name,
     "columns": [*export_files.COLUMNS, export_files.RATE],
-    "settings": recipe.settings(vocabulary),
+    "settings": common,
+    "parts": json.loads(json.dumps([dataclasses.asdict(part) for part in mixture.parts])),
     "rows": sum(task["rows"] for task in tasks),
     "bytes": sum(file["bytes"] for task in tasks for file in task["files"]),
     "tasks": tasks,
     "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in libraries}},
   }
+
+
+_OF_A_PART = ("formats", "shots", "options", "cap")
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from flan_jax import draws
-from flan_jax.data import rendering, tokenising, vocabularies, workers
+from flan_jax.data import mixtures, rendering, tokenising, vocabularies, workers
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.progress import Progress, silently
 
@@ -30,32 +30,32 @@ def sampled_lengths(
 
   Of each task at most 256 examples are rendered; a task that is drawn more often gives these again.
   """
-  asked = _Asked(
-    None if data_dir is None else os.fspath(data_dir),
-    str(vocabulary.path),
-    vocabulary.extra_ids,
-    mixture.formats,
-    mixture.shots,
-    render_seed,
-  )
-  tickets = [_Ticket(task, asked) for task in mixture.tasks]
+  words = (str(vocabulary.path), vocabulary.extra_ids)
+  folder = None if data_dir is None else os.fspath(data_dir)
+  tickets = [
+    _Ticket(task, _Asked(folder, *words, part.formats, part.shots, part.options, render_seed))
+    for part in mixture.parts
+    for task in part.tasks
+  ]
   pools = {}
   with progress(f"sampling {mixture.name}", len(tickets), "tasks") as advance:
     for ticket, pool in workers.results(_pool, tickets, min(processes or os.cpu_count() or 1, len(tickets))):
       pools[ticket.task] = pool
       advance(1, ticket.task)
-  return drawn([pools[task] for task in mixture.tasks], render_seed, examples)
+  rates = mixtures.rates(mixture, {task: pool.rate for task, pool in pools.items()}, data_dir)
+  return drawn([dataclasses.replace(pools[task], rate=rate) for task, rate in rates.items()], render_seed, examples)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Asked:
-  """What all tasks share."""
+  """What all tasks of a part share."""
 
   data_dir: str | None
   vocabulary_path: str
   extra_ids: int
   formats: tuple[tuple[str, int], ...]
   shots: tuple[int, int]
+  options: str
   render_seed: int
 
 
@@ -67,7 +67,7 @@ class _Ticket:
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-  """Lengths of some examples of a task, and the task's rate."""
+  """Lengths of some examples of a task, and the task's rate: as it comes from a worker, how many examples it has."""
 
   rate: float
   lengths: np.ndarray  # int32 [examples, 2]
@@ -75,14 +75,16 @@ class Pool:
 
 def _pool(ticket: _Ticket) -> Pool:
   asked = ticket.asked
-  renderer = rendering.Renderer(ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots)
+  renderer = rendering.Renderer(
+    ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots, asked.options
+  )
   train = renderer.splits.train
   chosen = train[_spread(len(train), ticket.task, asked.render_seed)]
   vocabulary = vocabularies.load_vocabulary(asked.vocabulary_path, extra_ids=asked.extra_ids)
   examples = [renderer.source[i] for i in chosen.tolist()]
   made = tokenising.tokenise(renderer, vocabulary, tokenising.UNLIMITED, examples)
   lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in made if not isinstance(one, str) and one.targets]
-  return Pool(float(min(len(train), renderer.spec.cap)), np.array(lengths, np.int32).reshape(-1, 2))
+  return Pool(len(train), np.array(lengths, np.int32).reshape(-1, 2))
 
 
 def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:

@@ -36,7 +36,14 @@ class Draw:
 class Mixing:
   """The endless order of a mixture's examples, as a function of (rates, sizes, seed)."""
 
-  def __init__(self, names: Sequence[str], sizes: Sequence[Sequence[int]], rates: Sequence[int | float], seed: int):
+  def __init__(
+    self,
+    names: Sequence[str],
+    sizes: Sequence[Sequence[int]],
+    rates: Sequence[int | float],
+    seed: int,
+    used: Sequence[Int64[np.ndarray, "records"] | None] = (),
+  ):
     """The shares are rates over their sum; `names` key the permutations, so that a task's order ignores its neighbours.
 
     Epoch e of a task goes once through the examples of its variant e mod E, in an order of its own.
@@ -46,6 +53,8 @@ class Mixing:
       sizes: for each, how many examples each of its E variants has, in the order of its records; at least 1 in all.
       rates: how often each is drawn, in any unit; above 0.
       seed: of the order; rendering has another.
+      used: for each task the records that are drawn of it, variant after variant, as `sizes` counts them; None (or no
+        list at all) for all it has.
 
     Raises:
       ValueError: no tasks, a size or a rate that is not positive, or lists of unequal lengths.
@@ -63,6 +72,12 @@ class Mixing:
       row[1:] = sum(variants)
       np.cumsum(variants, out=row[1 : len(variants) + 1])
     self._begins = begins
+    some = [each for each in used if each is not None]
+    self._used = np.concatenate([np.zeros(0, np.int64), *some])
+    # Where each task's records begin in `_used`; -1 for a task that is drawn whole.
+    self._used_first = np.full(len(sizes), -1, np.int64)
+    limited = [task for task, each in enumerate(used) if each is not None]
+    self._used_first[limited] = np.cumsum([0, *map(len, some)])[: len(some)]
 
   def draw(self, start: int, count: int) -> Draw:
     """The examples at places start .. start + count - 1 of the run."""
@@ -72,8 +87,15 @@ class Mixing:
     begin = self._begins[task, variant]
     epoch = cycle * self._variants[task] + variant
     order = self._order_keys(task, epoch)
-    example = begin + permute(record - begin, self._begins[task, variant + 1] - begin, order)
+    example = self._records(task, begin + permute(record - begin, self._begins[task, variant + 1] - begin, order))
     return Draw(task, example, epoch, mix(order ^ mix(example.astype(np.uint64))), (record == 0) & (cycle > 0))
+
+  def _records(self, task: Int64[np.ndarray, "n"], nth: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+    """The records of tasks by their number among those that are drawn."""
+    first = self._used_first[task]
+    if not len(self._used):
+      return nth
+    return np.where(first < 0, nth, self._used[np.where(first < 0, 0, first + nth)])
 
   def _order_keys(self, task: Int64[np.ndarray, "n"], epoch: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     pairs, which = np.unique(epoch * len(self._names) + task, return_inverse=True)

@@ -87,7 +87,12 @@ class Preparation:
     return prepare(self.present(), data_dir=self.data_dir, strict=self.strict, make=make, **common)
 
   def present(self) -> mixtures.MixtureSpec:
-    """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip')."""
+    """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip').
+
+    Raises:
+      UsageError: it is for evaluation only.
+    """
+    mixtures.check_trainable(mixtures.get_mixture(self.mixture, self.data_dir), self.data_dir)
     return present(self.mixture, self.data_dir, self.missing)
 
 
@@ -95,13 +100,14 @@ def present(
   mixture: str, data_dir: str | os.PathLike | None, missing: Literal["error", "skip"]
 ) -> mixtures.MixtureSpec:
   """A mixture without the tasks whose files are missing, which are told on stderr; see `mixtures.installed`."""
-  whole = mixtures.get_mixture(mixture)
+  whole = mixtures.get_mixture(mixture, data_dir)
   tasks, absent = mixtures.installed(whole, data_dir, missing)
   for file in absent:
     print(f"skipped: {file}", file=sys.stderr)
   if absent:
-    print(f"{len(absent)} of {len(whole.tasks)} tasks skipped; the others' rates are renormalised", file=sys.stderr)
-  return dataclasses.replace(whole, tasks=tasks)
+    skipped = f"{len(whole.tasks) - len(tasks)} of {len(whole.tasks)} tasks skipped"
+    print(f"{skipped}; the others' rates are renormalised", file=sys.stderr)
+  return whole.only(tasks)
 
 
 def store_folder(path: str | os.PathLike | None) -> pathlib.Path:

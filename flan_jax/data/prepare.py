@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from flan_jax import errors
-from flan_jax.data import rendering, shards, sources, specs, store_writing, tokenising, verifying, vocabularies
+from flan_jax.data import (
+  mixtures,
+  rendering,
+  shards,
+  sources,
+  specs,
+  store_writing,
+  tokenising,
+  verifying,
+  vocabularies,
+)
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.shards import Job, Ticket
 from flan_jax.data.store import Origin, TaskStore, open_store
@@ -63,17 +73,20 @@ def prepare(
     MissingDataError: a task's file is not there.
     FlanJaxError: a full disk, a damaged store, a template that cannot be rendered; with `strict`, a malformed record.
   """
-  recipe = Recipe(
-    data_dir=None if data_dir is None else os.fspath(data_dir),
-    vocabulary_path=str(vocabulary.path),
-    extra_ids=vocabulary.extra_ids,
-    room=tokenising.room_of(lengths),
-    formats=mixture.formats,
-    shots=mixture.shots,
-    render_seed=render_seed,
-    variants=variants,
-  )
-  jobs = [job_of(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in mixture.tasks]
+  jobs = []
+  for part in mixture.parts:
+    recipe = Recipe(
+      data_dir=None if data_dir is None else os.fspath(data_dir),
+      vocabulary_path=str(vocabulary.path),
+      extra_ids=vocabulary.extra_ids,
+      room=tokenising.room_of(lengths),
+      formats=part.formats,
+      shots=part.shots,
+      options=part.options,
+      render_seed=render_seed,
+      variants=variants,
+    )
+    jobs += [job_of(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in part.tasks]
   if verify:
     verifying.remove_damaged([job.final for job in jobs], progress)
   missing = [job for job in jobs if not job.final.exists()]
@@ -81,7 +94,7 @@ def prepare(
     what = f"preparing {mixture.name} ({len(missing)} tasks)"
     with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
       (make or functools.partial(_make_here, processes=processes or os.cpu_count() or 1))(missing, advance)
-  stores = [_opened(job) for job in jobs]
+  stores = _opened(jobs, mixture, data_dir)
   if strict:
     _refuse_malformed(stores)
   return stores
@@ -89,11 +102,11 @@ def prepare(
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """What all tasks of a preparation share; small and hashable, since it travels with each ticket.
+  """What all tasks of a part share in a preparation; small and hashable, since it travels with each ticket.
 
   Attributes:
     room: what an example has to fit into.
-    formats, shots: as in MixtureSpec.
+    formats, shots, options: as in mixtures.Part.
   """
 
   data_dir: str | None
@@ -102,6 +115,7 @@ class Recipe:
   room: tokenising.Room
   formats: tuple[tuple[str, int], ...]
   shots: tuple[int, int]
+  options: str
   render_seed: int
   variants: int
 
@@ -131,15 +145,19 @@ def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store
     "lengths": dataclasses.asdict(recipe.room),
     "formats": recipe.formats,
     "shots": recipe.shots,
+    "options": recipe.options,
     "render_seed": recipe.render_seed,
     "variants": recipe.variants,
   }
   return Job(spec, recipe, key, store_dir / task / key_digest(key))
 
 
-def _opened(job: Job) -> TaskStore:
-  store = open_store(job.final)
-  return dataclasses.replace(store, rate=float(min(store.variants[0] or max(store.variants), job.spec.cap)))
+def _opened(jobs: Sequence[Job], mixture: MixtureSpec, data_dir: str | os.PathLike | None) -> list[TaskStore]:
+  """The stores with their rates, for which all must stand."""
+  stores = [open_store(job.final, limit=mixture.max_per_task) for job in jobs]
+  examples = {store.task: store.variants[0] or max(store.variants) for store in stores}
+  rates = mixtures.rates(mixture, examples, data_dir)
+  return [dataclasses.replace(store, rate=rates[store.task]) for store in stores]
 
 
 def _refuse_malformed(stores: Sequence[TaskStore]) -> None:

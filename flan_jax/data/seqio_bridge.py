@@ -20,7 +20,7 @@ import seqio
 import tensorflow as tf
 
 from flan_jax import errors
-from flan_jax.data import mixtures, rendering, sources, specs, splits, tokenising, vocabularies
+from flan_jax.data import limits, mixtures, rendering, sources, specs, splits, tokenising, vocabularies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,32 +84,41 @@ def user_tasks(module: str, name: str) -> list[UserTask]:
 
 
 def _build_task(name: str) -> seqio.Task:
-  return _task(name, mixtures.get_mixture(name))
+  return _task(name, mixtures.get_mixture(name, _settings.data_dir))
 
 
 def _build_mixture(name: str) -> seqio.Mixture:
   """A SeqIO mixture. A task whose formats differ from those it has alone is built anew, called 'mixture:task'."""
-  mixture = mixtures.get_mixture(name)
-  present, _ = mixtures.installed(mixture, _settings.data_dir, _settings.missing)
+  data_dir = _settings.data_dir
+  mixture = mixtures.get_mixture(name, data_dir)
+  mixture = mixture.only(mixtures.installed(mixture, data_dir, _settings.missing)[0])
+
+  @functools.cache  # SeqIO asks for every rate several times; each depends on the examples of all tasks
+  def rates() -> dict[str, float]:
+    opened = {task: sources.open_source(specs.get_task(task, data_dir), data_dir) for task in mixture.tasks}
+    examples = {task: len(splits.split(source).train) for task, source in opened.items()}
+    return mixtures.rates(mixture, examples, data_dir)
+
   rated = []
-  for task in present:
-    alone = mixtures.get_mixture(task)
-    if (alone.formats, alone.shots) == (mixture.formats, mixture.shots):
-      built = seqio.TaskRegistry.get(task)
-    else:
-      built = _task(f"{name}:{task}", dataclasses.replace(mixture, tasks=(task,)))
-    rated.append((built, functools.partial(_rate, specs.get_task(task, _settings.data_dir), _settings.data_dir)))
+  for task in mixture.tasks:
+    of_one = mixture.only([task])
+    alike = _asked(of_one) == _asked(mixtures.get_mixture(task, data_dir))
+    built = seqio.TaskRegistry.get(task) if alike else _task(f"{name}:{task}", of_one)
+    rated.append((built, lambda _, task=task: rates()[task]))
   return seqio.Mixture(name, rated)
 
 
-@functools.cache  # SeqIO asks for every rate several times
-def _rate(spec: specs.TaskSpec, data_dir: str | None, task: seqio.Task) -> float:
-  del task
-  return float(min(len(splits.split(sources.open_source(spec, data_dir)).train), spec.cap))
+def _asked(mixture: mixtures.MixtureSpec) -> tuple[Any, ...]:
+  """What decides how the examples of a mixture of one are asked, and which."""
+  (part,) = mixture.parts
+  return part.formats, part.shots, part.options, mixture.max_per_task
 
 
 def _task(seqio_name: str, mixture: mixtures.MixtureSpec) -> seqio.Task:
-  """The SeqIO task of a mixture of one: splits 'train' and 'validation' (our held-out examples)."""
+  """The SeqIO task of a mixture of one: splits 'train' and 'validation' (our held-out examples).
+
+  What is for evaluation only has no split 'train'.
+  """
   settings = _settings
   vocabulary = vocabularies.load_vocabulary(settings.vocabulary, settings.data_dir)
   feature = seqio.Feature(
@@ -118,21 +127,28 @@ def _task(seqio_name: str, mixture: mixtures.MixtureSpec) -> seqio.Task:
 
   @functools.cache  # opened when the first dataset is, not when the task is built
   def renderer() -> rendering.Renderer:
-    return rendering.Renderer(
-      mixture.tasks[0], settings.data_dir, seed=settings.seed, formats=mixture.formats, shots=mixture.shots
-    )
+    (part,) = mixture.parts
+    (task,) = part.tasks
+    return rendering.Renderer(task, settings.data_dir, settings.seed, part.formats, part.shots, part.options)
 
   return seqio.Task(
     seqio_name,
-    source=seqio.FunctionDataSource(_indices(renderer), splits=("train", "validation")),
+    source=seqio.FunctionDataSource(_indices(renderer, mixture.max_per_task), splits=_splits(mixture)),
     preprocessors=[_rendered(renderer, vocabulary), seqio.preprocessors.append_eos_after_trim],
     output_features={"inputs": feature, "targets": feature},
   )
 
 
-def _indices(renderer: Callable[[], rendering.Renderer]) -> Callable[..., tf.data.Dataset]:
+def _splits(mixture: mixtures.MixtureSpec) -> tuple[str, ...]:
+  return ("validation",) if mixture.evaluation_only else ("train", "validation")
+
+
+def _indices(renderer: Callable[[], rendering.Renderer], max_per_task: int | None) -> Callable[..., tf.data.Dataset]:
   def dataset(split: str, shuffle_files: bool, seed: int | None = None) -> tf.data.Dataset:
     chosen = renderer().splits.train if split == "train" else renderer().splits.held_out
+    if split == "train" and max_per_task is not None:
+      ids = [renderer().source[i].id for i in chosen.tolist()]
+      chosen = chosen[limits.chosen(renderer().spec.name, ids, max_per_task)]
     if shuffle_files:  # all of them at once: SeqIO's own shuffling has a buffer of 1,000
       chosen = np.random.default_rng(seed).permutation(chosen)
     return tf.data.Dataset.from_tensor_slices({"index": chosen})
@@ -208,11 +224,13 @@ class _LazyRegistry(dict):
 
 def _known_task(name: str) -> bool:
   collection = name.partition(".")[0]
-  return collection in specs.collections() and name in specs.task_names(collection)
+  return collection in specs.collections() and name in specs.task_names(collection, _settings.data_dir)
 
 
 def _known_mixture(name: str) -> bool:
-  return name in mixtures.mixture_names()
+  """Also one that is made of a mixture or a task by arguments; what they mean is found when it is built."""
+  base, arguments, _ = name.partition("(")
+  return base in mixtures.mixture_names() or (bool(arguments) and _known_task(base))
 
 
 _settings = Settings(data_dir=os.environ.get("FLAN_JAX_DATA_DIR"))

@@ -157,6 +157,11 @@ def collections() -> tuple[str, ...]:
   return tuple(_folders(os.environ.get("FLAN_JAX_COLLECTIONS", "")))
 
 
+def collection_roots() -> tuple[pathlib.Path, ...]:
+  """The folders that collections lie in; mixtures over several collections lie there too."""
+  return _roots(os.environ.get("FLAN_JAX_COLLECTIONS", ""))
+
+
 def collection_folder(collection: str) -> pathlib.Path:
   """Where a collection's files lie. Raises UsageError with the nearest names for an unknown collection."""
   folders = _folders(os.environ.get("FLAN_JAX_COLLECTIONS", ""))
@@ -228,12 +233,17 @@ _ROOT = pathlib.Path(flan_jax.collections.__file__).parent
 
 @functools.lru_cache(maxsize=8)
 def _folders(more: str) -> dict[str, pathlib.Path]:
-  roots = [_ROOT, *(pathlib.Path(root) for root in more.split(os.pathsep) if root)]
+  found = {path.parent.name: path.parent for root in _roots(more) for path in root.glob("*/tasks.yaml")}
+  return dict(sorted(found.items()))
+
+
+@functools.lru_cache(maxsize=8)
+def _roots(more: str) -> tuple[pathlib.Path, ...]:
+  roots = (_ROOT, *(pathlib.Path(root) for root in more.split(os.pathsep) if root))
   for root in roots:
     if not root.is_dir():
       raise errors.UsageError(f"FLAN_JAX_COLLECTIONS: there is no folder {root}")
-  found = {path.parent.name: path.parent for root in roots for path in root.glob("*/tasks.yaml")}
-  return dict(sorted(found.items()))
+  return roots
 
 
 @functools.lru_cache(maxsize=64)

@@ -51,14 +51,16 @@ class TaskStore:
   Attributes:
     task: full name.
     folder: where the files are.
-    rate: how often a mixture draws from it, in examples: min(its examples, its cap), or what a SeqIO mixture says.
+    rate: how often a mixture draws from it, in examples: see `mixtures.rates`, or what a SeqIO mixture says.
     manifest: the content of manifest.json.
+    limit: how many examples are used, at most; see `limits`. None for all.
   """
 
   task: str
   folder: pathlib.Path
   rate: float
   manifest: dict[str, Any]
+  limit: int | None = None
 
   def __len__(self) -> int:
     """Records, those of all variants."""
@@ -101,18 +103,24 @@ class TaskStore:
       for i in map(int, examples)
     ]
 
+  def example_ids(self) -> list[str]:
+    """The example of each record, read anew at each call."""
+    with _loaded(self.folder / ORIGINS) as content:
+      return [each.decode() for each in content["example_id"].tolist()]
+
   @functools.cached_property
   def _origins(self) -> dict[str, np.ndarray]:
     with _loaded(self.folder / ORIGINS) as content:
       return dict(content)
 
 
-def open_store(folder: pathlib.Path, rate: float | None = None) -> TaskStore:
+def open_store(folder: pathlib.Path, rate: float | None = None, limit: int | None = None) -> TaskStore:
   """The store in a folder, after a look at its files' sizes (a cut file is found here, a flipped bit when it is read).
 
   Args:
     folder: of one task and key.
     rate: see `TaskStore`; None for as many as the task has examples.
+    limit: see `TaskStore`.
 
   Raises:
     StoreError: no whole store is there.
@@ -122,7 +130,9 @@ def open_store(folder: pathlib.Path, rate: float | None = None) -> TaskStore:
     manifest = json.loads(path.read_bytes())
     if manifest.pop("xxh3") != digest(manifest):
       raise ValueError("it is not what was written")
-    store = TaskStore(manifest["task"], folder, float(manifest["variants"][0] if rate is None else rate), manifest)
+    store = TaskStore(
+      manifest["task"], folder, float(manifest["variants"][0] if rate is None else rate), manifest, limit
+    )
   except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
     raise damaged(path, str(error)) from None
   for entry in _files(manifest):

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from flan_jax import draws, errors
-from flan_jax.data import packing
+from flan_jax.data import limits, packing
 from flan_jax.data.mixing import Mixing, permute
 from flan_jax.data.objectives import Objective, most_taken
 from flan_jax.data.records import Records
@@ -134,7 +134,8 @@ class Stream:
     self._seed = seed
     self._window = window
     names = [store.task for store in self.stores]
-    self._mixing = Mixing(names, [store.variants for store in self.stores], [float(rate) for _, rate in drawn], seed)
+    sizes, used = zip(*map(limits.records, self.stores), strict=True)
+    self._mixing = Mixing(names, sizes, [float(rate) for _, rate in drawn], seed, used)
     self._records = Records(self.stores)
     self._check_lengths()
     self._plan = functools.lru_cache(maxsize=_WINDOWS)(self._make_plan)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flan_jax import configuration, processes, progress
+from flan_jax.data.mixture_functions import canonical
 from flan_jax.data.objectives import Objective, described, longest_text
 from flan_jax.data.prefetching import Prefetcher
 from flan_jax.data.preparation import Preparation, store_folder
@@ -79,7 +80,8 @@ def past_feed(model_dir: pathlib.Path) -> Feed:
   vocabulary = load_vocabulary(str(model_dir / layout.VOCABULARY_FILE), extra_ids=record["vocabulary"]["extra_ids"])
   configuration.parse((model_dir / "config.gin").read_text(encoding="utf-8").splitlines())
   training = dataclasses.replace(configuration.build(), model_dir=str(model_dir), store_dir=str(folder))
-  stores = [open_store(folder / at, before["rates"][task]) for task, at in before["stores"].items()]
+  limit = before.get("max_per_task")
+  stores = [open_store(folder / at, before["rates"][task], limit) for task, at in before["stores"].items()]
   feed = _feed(training, vocabulary, stores, log=False)
   if changed := [name for name in feed.identity if feed.identity[name] != before.get(name)]:
     raise UsageError(f"{model_dir}/config.gin is not what its checkpoints were trained with: {', '.join(changed)}")
@@ -91,7 +93,8 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
   objective = _objective(training, vocabulary)
   identity = {
     "stream": STREAM_VERSION,
-    "mixture": training.mixture_or_task_name,
+    "mixture": _mixture(training),
+    "max_per_task": next(iter(stores)).limit if stores else None,
     "task_feature_lengths": dict(lengths),
     "batch_size": training.batch_size,
     "seed": training.seed,
@@ -129,6 +132,11 @@ def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:
     render_seed=training.render_seed,
     variants=training.variants,
   )
+
+
+def _mixture(training: "Training") -> str:
+  """Its name in the one spelling that it has; names of the user's own module are left as they are."""
+  return training.mixture_or_task_name if training.module else canonical(training.mixture_or_task_name)
 
 
 def _objective(training: "Training", vocabulary: Vocabulary) -> Objective | None:

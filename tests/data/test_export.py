@@ -132,9 +132,9 @@ def test_splits_are_parts_of_all(exported, toy):
 
 def test_without_lengths_texts_are_as_they_were_drawn(exported, toy):
   content, rows = exported("toy")
-  mixture = mixtures.get_mixture("toy")
+  (part,) = mixtures.get_mixture("toy").parts
   for name, made in rows.items():
-    renderer = Renderer(name, toy.data_dir, formats=mixture.formats, shots=mixture.shots)
+    renderer = Renderer(name, toy.data_dir, formats=part.formats, shots=part.shots)
     rendered = [renderer.render(renderer.source[int(i)]) for i in renderer.splits.train]
     assert [(row["inputs"], row["targets"]) for row in made] == [(one.inputs, one.targets) for one in rendered]
   assert content["settings"]["vocabulary"] is None

@@ -24,7 +24,7 @@ def sampled(toy):
 
 def test_lengths_are_those_of_the_tasks_training_examples(sampled, toy):
   mixture = mixtures.get_mixture("toy_reasoned")
-  renderer = Renderer("toy.capitals", toy.data_dir, formats=mixture.formats, shots=mixture.shots)
+  renderer = Renderer("toy.capitals", toy.data_dir, formats=mixture.parts[0].formats, shots=mixture.parts[0].shots)
   vocabulary = load_vocabulary("demo")
   made = [renderer.render(renderer.source[int(i)]) for i in renderer.splits.train]
   possible = {(len(a) + 1, len(b) + 1) for a, b in (vocabulary.encode([one.inputs, one.targets]) for one in made)}

@@ -7,14 +7,16 @@ from flan_jax.data import formats, mixtures, sources
 
 
 def test_patterns_and_clusters_choose_tasks(toy):
-  assert mixtures.get_mixture("toy") == mixtures.MixtureSpec(
+  part = mixtures.Part(
     "toy",
     ("toy.capitals", "toy.parity", "toy.echo_a", "toy.echo_b"),
-    (("zero_shot", 3), ("few_shot", 1)),
-    (1, 3),
+    formats=(("zero_shot", 3), ("few_shot", 1)),
+    shots=(1, 3),
+    patterns=("toy.*",),
   )
+  assert mixtures.get_mixture("toy") == mixtures.MixtureSpec("toy", (part,))
   assert mixtures.get_mixture("toy_reasoned").tasks == ("toy.capitals",)
-  rest = mixtures.get_mixture("toy_rest")
+  (rest,) = mixtures.get_mixture("toy_rest").parts
   assert rest.tasks == ("toy.capitals",)
   assert (rest.formats, rest.shots) == (formats.DEFAULT_FORMATS, formats.DEFAULT_SHOTS)
 
@@ -42,7 +44,7 @@ def test_an_unknown_mixture_is_told_the_nearest(toy, name, near):
 def test_a_mistake_in_a_mixture_is_told(tmp_path, monkeypatch, entry, told):
   (tmp_path / "bad").mkdir()
   (tmp_path / "bad" / "tasks.yaml").write_text(
-    "- {name: t, reader: {}, type: reasoned_question, cluster: c}", encoding="utf-8"
+    "- {name: t, reader: {jsonl: t}, type: reasoned_question, cluster: c}", encoding="utf-8"
   )
   (tmp_path / "bad" / "mixtures.yaml").write_text(f"- {entry}", encoding="utf-8")
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))

@@ -53,7 +53,7 @@ def origins(store):
 
 def test_the_store_holds_the_rendered_training_examples(prepared, toy, vocabulary):
   for store in prepared():
-    mixture = mixtures.get_mixture("toy")
+    (mixture,) = mixtures.get_mixture("toy").parts
     renderer = Renderer(store.task, toy.data_dir, formats=mixture.formats, shots=mixture.shots)
     examples = [renderer.source[int(i)] for i in renderer.splits.train]
     read = tokens_of(store)

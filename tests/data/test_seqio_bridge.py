@@ -64,7 +64,7 @@ def test_ids_equal_seqios(shared_data, texts):
 
 
 def test_a_seqio_task_gives_the_stores_tokens(configured, toy, model_path):
-  mixture = mixtures.get_mixture("toy.capitals")
+  (mixture,) = mixtures.get_mixture("toy.capitals").parts
   renderer = rendering.Renderer("toy.capitals", toy.data_dir, seed=3, formats=mixture.formats, shots=mixture.shots)
   examples = [renderer.source[int(i)] for i in renderer.splits.train]
   made = tokenising.tokenise(renderer, vocabularies.Vocabulary(model_path), tokenising.room_of(LENGTHS), examples)
