@@ -42,7 +42,7 @@ def sampled_lengths(
     for ticket, pool in workers.results(_pool, tickets, min(processes or os.cpu_count() or 1, len(tickets))):
       pools[ticket.task] = pool
       advance(1, ticket.task)
-  rates = mixtures.rates(mixture, {task: pool.rate for task, pool in pools.items()}, data_dir)
+  rates = mixtures.rates(mixture, {task: int(pool.rate) for task, pool in pools.items()}, data_dir)
   return drawn([dataclasses.replace(pools[task], rate=rate) for task, rate in rates.items()], render_seed, examples)
 
 
@@ -84,7 +84,7 @@ def _pool(ticket: _Ticket) -> Pool:
   examples = [renderer.source[i] for i in chosen.tolist()]
   made = tokenising.tokenise(renderer, vocabulary, tokenising.UNLIMITED, examples)
   lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in made if not isinstance(one, str) and one.targets]
-  return Pool(len(train), np.array(lengths, np.int32).reshape(-1, 2))
+  return Pool(float(len(train)), np.array(lengths, np.int32).reshape(-1, 2))
 
 
 def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
