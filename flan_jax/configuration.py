@@ -8,10 +8,11 @@ are frozen dataclasses that are all built before anything runs, so that a bindin
 import ast
 import dataclasses
 import difflib
+import inspect
 import pathlib
 import re
 import tokenize
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -114,6 +115,19 @@ def parse(gin_lines: Sequence[str], search_paths: Sequence[str] = ()) -> None:
       raise _readable(error, line) from error
 
 
+def default(macro: str, value: object) -> str | None:
+  """Binds a macro that the parsed gin leaves at None; gives the line that says so, None if there was nothing to do."""
+  try:
+    bound = gin.query_parameter(f"%{macro}")
+  except ValueError:  # no file has the macro
+    return None
+  if bound is not None or value is None:
+    return None
+  line = f"{macro} = {value!r}"
+  gin.parse_config(line)
+  return line
+
+
 def build(name: str = "train") -> Any:
   """The dataclass that the parsed gin describes, everything it refers to built as well.
 
@@ -198,7 +212,7 @@ def _readable(error: Exception, line: str) -> UsageError:
     name = unknown[1].split("/")[-1]
     return UsageError(where + str(unknown_name("configurable", name, known, "gin_configs/ (and its file's imports)")))
   if wrong := re.search(r"Configurable '(.+?)' doesn't have a parameter named '(.+?)'", what):
-    known = [field.name for field in dataclasses.fields(_class_of(wrong[1]))]
+    known = list(inspect.signature(_configurable(wrong[1])).parameters)
     return UsageError(where + str(unknown_name(f"{wrong[1]} parameter", wrong[2], known, ", ".join(known))))
   return UsageError(f"{where}{what}")
 
@@ -226,7 +240,7 @@ def _without_gin_context(error: Exception) -> str:
   return str(error).split("\n  In call to configurable")[0].split("\n  No values supplied")[0]
 
 
-def _class_of(name: str) -> type:
+def _configurable(name: str) -> Callable[..., Any]:
   return gin.config._REGISTRY.get_match(name).wrapped
 
 

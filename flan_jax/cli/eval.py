@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 @click.option("--max_new_tokens", type=click.IntRange(min=1), help="Length of an output (default: as trained).")
 @click.option("--unseen_wordings", is_flag=True, help="Ask zero-shot in the wordings that no run trains on.")
 @click.option("--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file, for a checkpoint that carries none.")
-@click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
+@click.option(
+  "--data_dir", type=click.Path(path_type=Path), envvar="FLAN_JAX_DATA_DIR", help="Folder of the collections' files."
+)
 @click.option(
   "--missing", type=click.Choice(["error", "skip"]), default="error", show_default=True, help="Absent files."
 )

@@ -24,7 +24,9 @@ from flan_jax.errors import UsageError
 )
 @click.option("--lengths", metavar="I,T", help="Leave out what no row of a store would hold (default: keep all).")
 @click.option("--vocabulary", metavar="V", help="For --lengths: demo, t5 or a SentencePiece file.")
-@click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
+@click.option(
+  "--data_dir", type=click.Path(path_type=Path), envvar="FLAN_JAX_DATA_DIR", help="Folder of the collections' files."
+)
 @click.option(
   "--missing", type=click.Choice(["error", "skip"]), default="error", show_default=True, help="Absent files."
 )

@@ -16,7 +16,12 @@ from flan_jax.errors import FlanJaxError, UsageError
 @click.option("--file", "file", type=click.Path(path_type=Path), help="Prompts, one a line, or JSONL with 'prompt'.")
 @click.option("--max_new_tokens", type=click.IntRange(min=1), help="Length of an output (default: as trained).")
 @click.option("--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file, for a checkpoint that carries none.")
-@click.option("--data_dir", type=click.Path(path_type=Path), help="Where the vocabulary t5 is looked for.")
+@click.option(
+  "--data_dir",
+  type=click.Path(path_type=Path),
+  envvar="FLAN_JAX_DATA_DIR",
+  help="Where the vocabulary t5 is looked for.",
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line: prompt, output.")
 def command(checkpoint, prompts, file, max_new_tokens, vocabulary, data_dir, as_json):
   """Answer prompts with CHECKPOINT, greedily: the arguments, the lines of --file, or those of standard input.

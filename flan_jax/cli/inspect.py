@@ -29,7 +29,9 @@ from flan_jax.errors import UsageError
 @click.option("--run", type=click.Path(path_type=Path), metavar="MODEL_DIR", help="A row that a run was trained on:")
 @click.option("--step", type=int, metavar="S", help="With --run: of its update S, from 1,")
 @click.option("--row", type=int, metavar="I", help="With --run: row I of the batch, from 0.")
-@click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
+@click.option(
+  "--data_dir", type=click.Path(path_type=Path), envvar="FLAN_JAX_DATA_DIR", help="Folder of the collections' files."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(view, tasks, task, example, format_, variant, vocabulary, lengths, run, step, row, data_dir, as_json):
   """Look at collections, clusters, tasks, at an example from its raw fields to its row of a batch, and at the rows of a

@@ -45,7 +45,6 @@ def clusters() -> Lines:
 
 def mixtures(data_dir: Path | None = None) -> Lines:
   """A line a part of a mixture."""
-  specs_ = (mixtures_.get_mixture(name, data_dir) for name in mixtures_.mixture_names())
   return [
     {
       "mixture": mixture.name,
@@ -57,7 +56,7 @@ def mixtures(data_dir: Path | None = None) -> Lines:
       "shots": "–".join(map(str, part.shots)),
       "note": mixture.note,
     }
-    for mixture in specs_
+    for mixture in mixtures_.declared_mixtures(data_dir)
     for part in mixture.parts
   ]
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option(
   "--vocabulary", metavar="V", help="demo, t5 or a SentencePiece file (default: demo or t5, by collection)."
 )
-@click.option("--data_dir", type=click.Path(path_type=Path), help="Folder of the collections' files.")
+@click.option(
+  "--data_dir", type=click.Path(path_type=Path), envvar="FLAN_JAX_DATA_DIR", help="Folder of the collections' files."
+)
 @click.option("--store_dir", metavar="DIR", help="Where prepared tasks are kept (default: ~/.cache/flan_jax/store).")
 @click.option(
   "--missing", type=click.Choice(["error", "skip"]), default="error", show_default=True, help="Absent files."

@@ -1,6 +1,7 @@
 """`flan-jax train`: gin as T5X's users know it, and short forms that print the gin they stand for."""
 
 import contextlib
+import os
 
 import click
 
@@ -66,6 +67,8 @@ def command(context, model, gin_files, gin_search_paths, sharding, cpu_devices, 
       click.echo(line)
   prepare_jax(cpu_devices)
   configuration.parse(lines, search_paths=gin_search_paths.split(",") if gin_search_paths else ())
+  if (line := configuration.default("DATA_DIR", os.environ.get("FLAN_JAX_DATA_DIR"))) and not index:
+    click.echo(line)
   training = configuration.build()
   with processes.joined(coordinator, count, index) if coordinator else contextlib.nullcontext():
     training.run()

@@ -187,7 +187,7 @@ def _check_clusters(mixture: "MixtureSpec", asked: Asked, data_dir: str | None) 
 def _check_left(parts: "Sequence[Part]", asked: Asked) -> None:
   if not any(part.tasks for part in parts):
     patterns = ", ".join(dict.fromkeys(pattern for part in parts for pattern in part.patterns))
-    hint = f": {patterns} are found in the data folder (--data_dir)" if patterns else ""
+    hint = f": {patterns} are to be found in files of the data folder (--data_dir)" if patterns else ""
     raise errors.UsageError(f"mixture {asked} has no task{hint}")
 
 

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import os
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from flan_jax import errors
@@ -81,6 +81,12 @@ class MixtureSpec:
 def mixture_names() -> tuple[str, ...]:
   """The names of all declared mixtures (task names, which are mixtures too, apart)."""
   return tuple(mixture_files.declared())
+
+
+def declared_mixtures(data_dir: str | os.PathLike | None = None) -> Iterator[MixtureSpec]:
+  """All declared mixtures, also those whose tasks are all to be found in files that are not there."""
+  known = None if data_dir is None else os.fspath(data_dir)
+  return (_of_entry(entry, known) for entry in mixture_files.declared().values())
 
 
 def get_mixture(name: str, data_dir: str | os.PathLike | None = None) -> MixtureSpec:
