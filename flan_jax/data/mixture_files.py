@@ -153,7 +153,8 @@ class _Reading:
 
   def _part(self, mixture: str, raw: dict[str, Any]) -> PartEntry:
     spec_files.checked(self.path, raw, PartEntry, "mixture" if raw.get("name") == mixture else "part")
-    part = PartEntry(**{key: _frozen(value) for key, value in raw.items()})
+    shares = {key: float(raw[key]) for key in ("share", "inverted") if raw.get(key) is not None}
+    part = PartEntry(**{**{key: _frozen(value) for key, value in raw.items()}, **shares})
     where = f"{self.path}: mixture {mixture!r}"
     if part.options not in formats_.OPTIONS:
       raise errors.FlanJaxError(f"{where}: options is {part.options!r}, not one of {', '.join(formats_.OPTIONS)}")

@@ -40,26 +40,10 @@ class Asked:
   without: tuple[str, ...] = ()
   licences: tuple[str, ...] = ()
 
-  def __post_init__(self):
-    for name in ("tasks", "max_per_task"):
-      self._check(name, getattr(self, name), lambda value: value is None or (_whole(value) and value > 0))
-    self._check("seed", self.seed, lambda value: value is None or (_whole(value) and self.tasks is not None))
-    for name in ("cot", "few_shot"):
-      self._check(name, getattr(self, name), lambda value: isinstance(value, bool))
-    for name in ("without", "licences"):
-      value = getattr(self, name)
-      names = (value,) if isinstance(value, str) else value
-      self._check(name, value, lambda _, names=names: _texts(names))
-      object.__setattr__(self, name, tuple(sorted(set(names))))
-
   def __str__(self) -> str:
     values = {name: getattr(self, name) for name, default in _ARGUMENTS.items() if getattr(self, name) != default}
     told = (f"{name}={list(value) if isinstance(value, tuple) else value!r}" for name, value in values.items())
     return f"{self.base}({', '.join(told)})" if values else self.base
-
-  def _check(self, name: str, value: Any, allowed: Any) -> None:
-    if not allowed(value):
-      raise errors.UsageError(f"mixture {self.base}: {name}={value!r}: it is {_MEANT[name]}")
 
 
 def parse(text: str) -> Asked:
@@ -78,17 +62,41 @@ def parse(text: str) -> Asked:
   try:
     call = ast.parse(f"f({arguments})", mode="eval").body
     if not isinstance(call, ast.Call) or call.args:
-      raise ValueError("arguments are written NAME=VALUE")
+      raise SyntaxError("arguments are written NAME=VALUE")
+    if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
+      raise SyntaxError("an argument is given twice")
     given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
   except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-    reason = error.msg if isinstance(error, SyntaxError) else "numbers, True, False, texts and lists of these alone"
+    reason = error.msg if isinstance(error, SyntaxError) else "only numbers, True, False, texts and lists of these"
     raise errors.UsageError(
       f"mixture {text!r} cannot be read: {reason}. Written for example {base}(tasks=10, cot=False)"
     ) from None
   for name in given:
     if name not in _ARGUMENTS:
       raise errors.unknown_name(f"argument of mixture {base}", str(name), _ARGUMENTS, ", ".join(_ARGUMENTS))
-  return Asked(base, **given)
+  return asked(base, **given)
+
+
+def asked(base: str, **given: Any) -> Asked:
+  """The name of a base with arguments, which are checked; the names in a list may come in any order.
+
+  Raises:
+    UsageError: an argument is not what it has to be.
+  """
+  for name in ("without", "licences"):
+    if isinstance(given.get(name), str):
+      given[name] = [given[name]]
+  for name, value in given.items():
+    allowed, meaning = _ARGUMENT_TYPES[name]
+    if not allowed(value):
+      raise errors.UsageError(f"mixture {base}: {name}={value!r}: it is {meaning}")
+  if given.get("seed") is not None and given.get("tasks") is None:
+    raise errors.UsageError(f"mixture {base}: seed={given['seed']!r}: it is of the order in which tasks=k takes tasks")
+  return Asked(base, **{name: _sorted(value) for name, value in given.items()})
+
+
+def _sorted(value: Any) -> Any:
+  return tuple(sorted(set(value))) if isinstance(value, list | tuple) else value
 
 
 def canonical(name: str) -> str:
@@ -108,49 +116,52 @@ def mixture(
   licences: Sequence[str] = (),
 ) -> str:
   """The one spelling of a mixture, for gin: MIXTURE_OR_TASK_NAME = @mixture()."""
-  return str(Asked(name, tasks, seed, max_per_task, cot, few_shot, without, licences))
+  given = (tasks, seed, max_per_task, cot, few_shot, without, licences)
+  return str(asked(name, **dict(zip(_ARGUMENTS, given, strict=True))))
 
 
-def applied(mixture: "MixtureSpec", asked: Asked, data_dir: str | None) -> "MixtureSpec":
+def applied(mixture: "MixtureSpec", change: Asked, data_dir: str | None) -> "MixtureSpec":
   """The mixture as the arguments change it.
 
   Raises:
     UsageError: no such cluster; fewer tasks than asked for are known.
     FlanJaxError: nothing is left.
   """
-  if asked == Asked(asked.base):
-    _check_left(mixture.parts, asked)
+  if change == Asked(change.base):
+    _check_left(mixture.parts, change)
     return mixture
-  _check_clusters(mixture, asked, data_dir)
-  reduced = (dataclasses.replace(part, formats=_formats(part, asked)) for part in mixture.parts)
-  parts = [(part, _tasks(part, asked, data_dir)) for part in reduced]
+  _check_clusters(mixture, change, data_dir)
+  reduced = (dataclasses.replace(part, formats=_formats(part, change)) for part in mixture.parts)
+  parts = [(part, _tasks(part, change, data_dir)) for part in reduced]
   # A part that the arguments emptied is gone; one whose files are not there stays, so that this is told.
   parts = [dataclasses.replace(part, tasks=tasks) for part, tasks in parts if tasks or not part.tasks]
-  parts = [part for part in parts if part.formats and not (part.name == "cot" and not asked.cot)]
-  if asked.tasks is not None:
-    parts = _first_tasks(parts, asked)
-  _check_left(parts, asked)
-  limits = [limit for limit in (asked.max_per_task, mixture.max_per_task) if limit is not None]
-  return dataclasses.replace(mixture, name=str(asked), parts=tuple(parts), max_per_task=min(limits) if limits else None)
-
-
-def _formats(part: "Part", asked: Asked) -> tuple[tuple[str, int], ...]:
-  return tuple(
-    (name, weight)
-    for name, weight in part.formats
-    if (asked.cot or not formats_.get_format(name).rationale)
-    and (asked.few_shot or not formats_.get_format(name).few_shot)
+  parts = [part for part in parts if part.formats and not (part.name == "cot" and not change.cot)]
+  if change.tasks is not None:
+    parts = _first_tasks(parts, change)
+  _check_left(parts, change)
+  limits = [limit for limit in (change.max_per_task, mixture.max_per_task) if limit is not None]
+  return dataclasses.replace(
+    mixture, name=str(change), parts=tuple(parts), max_per_task=min(limits) if limits else None
   )
 
 
-def _tasks(part: "Part", asked: Asked, data_dir: str | None) -> tuple[str, ...]:
-  if not asked.without and not asked.licences:
+def _formats(part: "Part", change: Asked) -> tuple[tuple[str, int], ...]:
+  return tuple(
+    (name, weight)
+    for name, weight in part.formats
+    if (change.cot or not formats_.get_format(name).rationale)
+    and (change.few_shot or not formats_.get_format(name).few_shot)
+  )
+
+
+def _tasks(part: "Part", change: Asked, data_dir: str | None) -> tuple[str, ...]:
+  if not change.without and not change.licences:
     return part.tasks
   known = [specs.get_task(task, data_dir) for task in part.tasks]
   return tuple(
     spec.name
     for spec in known
-    if not related_clusters.held_out(spec, asked.without) and _licensed(spec.licence, asked.licences)
+    if not related_clusters.held_out(spec, change.without) and _licensed(spec.licence, change.licences)
   )
 
 
@@ -161,34 +172,34 @@ def _licensed(licence: str, patterns: Sequence[str]) -> bool:
   return written not in _UNKNOWN and any(fnmatch.fnmatchcase(written, pattern.casefold()) for pattern in patterns)
 
 
-def _first_tasks(parts: "list[Part]", asked: Asked) -> "list[Part]":
+def _first_tasks(parts: "list[Part]", change: Asked) -> "list[Part]":
   tasks = [task for part in parts for task in part.tasks]
-  if len(tasks) < asked.tasks:
+  if len(tasks) < change.tasks:
     empty = [part.name for part in parts if not part.tasks]
     lacking = f"; its parts {', '.join(empty)} have tasks in the data folder alone (--data_dir)" if empty else ""
-    raise errors.UsageError(f"{asked}: only {len(tasks)} tasks are known here{lacking}")
-  if asked.seed is not None:
-    tasks.sort(key=lambda task: draws.hash64(asked.seed, task, "tasks"))
-  kept = frozenset(tasks[: asked.tasks])
+    raise errors.UsageError(f"{change}: only {len(tasks)} tasks are known here{lacking}")
+  if change.seed is not None:
+    tasks.sort(key=lambda task: draws.hash64(change.seed, task, "tasks"))
+  kept = frozenset(tasks[: change.tasks])
   cut = (dataclasses.replace(part, tasks=tuple(task for task in part.tasks if task in kept)) for part in parts)
   return [part for part in cut if part.tasks]
 
 
-def _check_clusters(mixture: "MixtureSpec", asked: Asked, data_dir: str | None) -> None:
-  if not asked.without:
+def _check_clusters(mixture: "MixtureSpec", change: Asked, data_dir: str | None) -> None:
+  if not change.without:
     return
   clusters = {(spec.collection, spec.cluster) for spec in (specs.get_task(task, data_dir) for task in mixture.tasks)}
   known = {name for pair in clusters for name in (pair[1], ".".join(pair))} | set(related_clusters.group_names())
-  for name in asked.without:
+  for name in change.without:
     if name not in known:
-      raise errors.unknown_name(f"cluster of mixture {asked.base}", name, known, "flan-jax inspect --clusters")
+      raise errors.unknown_name(f"cluster of mixture {change.base}", name, known, "flan-jax inspect --clusters")
 
 
-def _check_left(parts: "Sequence[Part]", asked: Asked) -> None:
+def _check_left(parts: "Sequence[Part]", change: Asked) -> None:
   if not any(part.tasks for part in parts):
     patterns = ", ".join(dict.fromkeys(pattern for part in parts for pattern in part.patterns))
     hint = f": {patterns} are to be found in files of the data folder (--data_dir)" if patterns else ""
-    raise errors.UsageError(f"mixture {asked} has no task{hint}")
+    raise errors.UsageError(f"mixture {change} has no task{hint}")
 
 
 def _whole(value: Any) -> bool:
@@ -200,14 +211,14 @@ def _texts(value: Any) -> bool:
 
 
 _ARGUMENTS = {field.name: field.default for field in dataclasses.fields(Asked) if field.name != "base"}
-_MEANT = {
-  "tasks": "a whole number above 0",
-  "seed": "a whole number, beside tasks=k",
-  "max_per_task": "a whole number above 0",
-  "cot": "True or False",
-  "few_shot": "True or False",
-  "without": "a list of names of clusters",
-  "licences": "a list of patterns such as 'MIT'",
+_ARGUMENT_TYPES = {
+  "tasks": (lambda value: value is None or (_whole(value) and value > 0), "a whole number above 0"),
+  "seed": (lambda value: value is None or _whole(value), "a whole number"),
+  "max_per_task": (lambda value: value is None or (_whole(value) and value > 0), "a whole number above 0"),
+  "cot": (lambda value: isinstance(value, bool), "True or False"),
+  "few_shot": (lambda value: isinstance(value, bool), "True or False"),
+  "without": (_texts, "a list of names of clusters"),
+  "licences": (_texts, "a list of patterns such as 'MIT'"),
 }
 _CALL = re.compile(r"\s*([^\s()]+)\s*\((.*)\)\s*", re.DOTALL)
 _UNKNOWN = ("", "unknown")

@@ -11,6 +11,7 @@ import functools
 import importlib
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -132,7 +133,7 @@ def _task(seqio_name: str, mixture: mixtures.MixtureSpec) -> seqio.Task:
     return rendering.Renderer(task, settings.data_dir, settings.seed, part.formats, part.shots, part.options)
 
   return seqio.Task(
-    seqio_name,
+    _NOT_OF_A_NAME.sub("_", seqio_name),
     source=seqio.FunctionDataSource(_indices(renderer, mixture.max_per_task), splits=_splits(mixture)),
     preprocessors=[_rendered(renderer, vocabulary), seqio.preprocessors.append_eos_after_trim],
     output_features={"inputs": feature, "targets": feature},
@@ -181,6 +182,7 @@ def _rendered(renderer: Callable[[], rendering.Renderer], vocabulary: vocabulari
   return preprocess
 
 
+_NOT_OF_A_NAME = re.compile(r"[^\w.:#]")  # SeqIO refuses the brackets of a mixture with arguments
 # What the renderer gives TensorFlow: column -> (type, shape).
 _COLUMNS = {
   "inputs": (tf.int32, [None]),

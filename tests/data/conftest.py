@@ -6,6 +6,9 @@ import pathlib
 
 import pytest
 
+from flan_jax.data import discovery
+from tests.data import shop as shops
+
 TYPES = r"""
 - name: toy_choice
   fields: [question, label]
@@ -91,3 +94,18 @@ def toy(toy_files, monkeypatch) -> Toy:
   """The toy collection among the others for the length of a test."""
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(toy_files.collection.parent))
   return toy_files
+
+
+@pytest.fixture(scope="session")
+def shop_files(tmp_path_factory) -> pathlib.Path:
+  root = tmp_path_factory.mktemp("shops")
+  shops.write(root)
+  return root
+
+
+@pytest.fixture
+def shop(shop_files, monkeypatch) -> pathlib.Path:
+  """The collections and mixtures of `shop` among the others for the length of a test."""
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(shop_files))
+  monkeypatch.setitem(discovery.DISCOVERIES, "shop_files", shops.shop_files)
+  return shop_files

@@ -98,6 +98,29 @@ def test_a_mixture_has_capped_rates_and_its_own_formats(configured):
   assert all(row["targets"][-1] == 1 for row in rows)
 
 
+def test_a_mixture_of_arguments_uses_as_many_examples_as_it_says(configured, toy):
+  train = rendering.Renderer("toy.parity", toy.data_dir).splits.train
+  names = {limit: f"toy(max_per_task={limit})" for limit in (3, 5)}
+  for limit, name in names.items():
+    mixture = seqio.get_mixture_or_task(name)
+    rates = {task.name: mixture.get_rate(task) for task in mixture.tasks}
+    assert rates == {
+      f"toy_max_per_task_{limit}_:toy.capitals": limit,
+      f"toy_max_per_task_{limit}_:toy.parity": limit,
+      f"toy_max_per_task_{limit}_:toy.echo_a": 2,
+      f"toy_max_per_task_{limit}_:toy.echo_b": 2,
+    }
+  few, more = (_inputs(f"toy.parity(max_per_task={limit})") for limit in (3, 5))
+  assert (len(few), len(more)) == (3, 5)
+  assert set(few) < set(more) < set(_inputs("toy.parity"))
+  assert len(_inputs("toy.parity")) == len(train)
+
+
+def _inputs(name):
+  dataset = seqio.get_mixture_or_task(name).get_dataset(LENGTHS, "train", shuffle=False)
+  return [row["inputs_pretokenized"] for row in dataset.as_numpy_iterator()]
+
+
 def test_only_what_is_asked_for_is_built(configured):
   seqio.get_mixture_or_task("toy.parity")
   ours = [name for name in seqio.TaskRegistry.names() if name.partition(".")[0] in ("toy", "cot", "demo")]
