@@ -61,7 +61,7 @@ def mixtures(data_dir: Path | None = None) -> Lines:
   ]
 
 
-_ONLY_IN_JSON = ("folder", "category", "language")  # a terminal has 80 columns
+_ONLY_IN_JSON = ("folder", "category", "language", "note")  # a terminal has 80 columns
 
 VIEWS = {"collections": collections, "clusters": clusters, "mixtures": mixtures}
 
