@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import os
 import pathlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 from flan_jax import errors
@@ -144,13 +144,31 @@ def installed(
   folders = tuple(folder for part in mixture.parts for folder in _missing_folders(part, data_dir))
   files = (*absent.values(), *folders)
   if files and (missing == "error" or not present):
-    told = "\n  ".join(map(str, files))
+    told = "\n  ".join(some(files))
     hint = " --missing=skip goes on without them." if present else ""
     lacking = f"{len(absent)} of the {len(mixture.tasks)} tasks of {mixture.name} lack their file"
     if folders:
       lacking += f", {len(folders)} of its {len(mixture.parts)} parts all their tasks"
     raise sources.MissingDataError(f"{lacking}:{hint}\n  {told}")
   return present, files
+
+
+def some(files: Sequence[sources.MissingFile]) -> list[str]:
+  """A few missing files of each collection, told whole, and how many more there are."""
+  lines = []
+  by_collection: dict[str, list[sources.MissingFile]] = {}
+  for file in files:
+    by_collection.setdefault(file.task.partition(".")[0], []).append(file)
+  for collection, each in by_collection.items():
+    lines += map(str, each[:_TOLD_A_COLLECTION])
+    if len(each) > _TOLD_A_COLLECTION:
+      lines.append(
+        f"... and {len(each) - _TOLD_A_COLLECTION} more of {collection} (all: flan-jax inspect --mixture NAME)"
+      )
+  return lines
+
+
+_TOLD_A_COLLECTION = 2
 
 
 def check_trainable(mixture: MixtureSpec, data_dir: str | os.PathLike | None = None) -> None:

@@ -102,8 +102,8 @@ def present(
   """A mixture without the tasks whose files are missing, which are told on stderr; see `mixtures.installed`."""
   whole = mixtures.get_mixture(mixture, data_dir)
   tasks, absent = mixtures.installed(whole, data_dir, missing)
-  for file in absent:
-    print(f"skipped: {file}", file=sys.stderr)
+  for line in mixtures.some(absent):
+    print(f"skipped: {line}", file=sys.stderr)
   if absent:
     skipped = f"{len(whole.tasks) - len(tasks)} of {len(whole.tasks)} tasks skipped"
     print(f"{skipped}; the others' rates are renormalised", file=sys.stderr)
