@@ -10,7 +10,7 @@ import fnmatch
 import functools
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import flan_jax.collections
@@ -83,7 +83,8 @@ def census(
   problems = list(_discovery_problems(folder))
   reports = {path: _report(path, claims.get(path, ()), counts, problems) for path in paths}
   for path, first in parts.items():
-    reports[path] = FileReport(path, reports[first].kind, reports[first].status, f"with {first}")
+    if path not in claims:
+      reports[path] = FileReport(path, reports[first].kind, reports[first].status, f"with {first}")
   return list(reports.values())
 
 
@@ -110,16 +111,19 @@ def _claims(folder: pathlib.Path, paths: Sequence[str]) -> tuple[dict[str, list[
   parts: dict[str, str] = {}
   for name in specs.task_names(None, folder):
     spec = specs.get_task(name, folder)
-    for needed in readers.needs(spec.reader):
-      path = pathlib.PurePosixPath(needed)
-      # A dataset that TFDS prepared is known by its description; the records lie beside it.
-      whole = path.parent.as_posix() if "tfds" in spec.reader else path.as_posix()
-      if whole in known:
-        claims[whole].append(spec)
-      elif inside := [file for file in paths if file.startswith(f"{whole}/")]:
-        claims[inside[0]].append(spec)
-        parts.update(dict.fromkeys(inside[1:], inside[0]))
+    mine = [_files_of(needed, spec, known, paths) for needed in readers.needs(spec.reader)]
+    if first := next((found[0] for found in mine if found), None):
+      claims[first].append(spec)
+      parts.update({file: first for found in mine for file in found if file != first})
   return claims, parts
+
+
+def _files_of(needed: str, spec: specs.TaskSpec, known: Collection[str], paths: Sequence[str]) -> list[str]:
+  """The files that a path which a reader needs stands for: itself, all of a folder, or none."""
+  path = pathlib.PurePosixPath(needed)
+  # A dataset that TFDS prepared is known by its description; the records lie beside it.
+  whole = path.parent.as_posix() if "tfds" in spec.reader else path.as_posix()
+  return [whole] if whole in known else [file for file in paths if file.startswith(f"{whole}/")]
 
 
 def _counted(ticket: _Ticket) -> list[TaskCount]:

@@ -95,3 +95,18 @@ def test_a_template_that_is_none_is_refused(tmp_path, monkeypatch, shared_data):
   (report,) = census.census(tmp_path)
   assert report.status == "refused in part"
   assert "templates.yaml" in report.why
+
+
+def test_templates_and_their_rows_are_told_once(tmp_path, monkeypatch, shared_data):
+  monkeypatch.setattr("os.cpu_count", lambda: 1)
+  folder = tmp_path / "promptsource" / "templates" / "ag_news"
+  folder.mkdir(parents=True)
+  shutil.copy(shared_data / "promptsource" / "templates" / "ag_news" / "templates.yaml", folder)
+  (tmp_path / "rows" / "ag_news").mkdir(parents=True)
+  rows = [{"text": f"Shares of firm {i} rise.", "label": label} for i, label in enumerate((2, 3, -1))]
+  (tmp_path / "rows" / "ag_news" / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+  found, beside = census.census(tmp_path)
+  assert (found.status, len(found.tasks)) == ("read", 7)
+  assert found.total("records") == 7 * 3
+  assert 0 < found.total("examples") <= 7 * 2  # a label of -1 is no example
+  assert (beside.status, beside.why, beside.tasks) == ("read", f"with {found.file}", ())

@@ -2,7 +2,9 @@
 
 import csv
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from flan_jax import errors
 from flan_jax.data import catalogue, specs
@@ -65,6 +67,24 @@ def test_every_row_and_task_is_covered_or_named(rows):
   whole = found["submixtures"][-1]
   assert (whole["tasks of ours"], whole["rows"], whole["rows turned round"]) == (7, 8, 2)
   assert sum(line["in the catalogue"] for line in found["collections"]) == 7
+
+
+DATASETS = st.sampled_from(["rte", "cos_e_v1.11_i_think", "task1_a", "stream_aqua"])
+A_ROW = st.builds(
+  catalogue.Row,
+  st.sampled_from(["FLAN", "T0", "NIv2", "CoT"]),
+  DATASETS,
+  DATASETS,
+  st.sampled_from(["Inverted Summarization", "Summarization", "Question Generation"]),
+)
+
+
+@given(st.lists(A_ROW, max_size=12), st.lists(st.sampled_from(TASKS), unique_by=lambda task: task.name))
+def test_no_row_and_no_task_is_counted_twice_or_lost(rows, tasks):
+  found = catalogue.reconciled(tasks, rows)
+  covered = found["submixtures"][-1]["tasks of ours"]
+  assert covered + sum(map(len, found["rows_without_a_task"].values())) == len(rows)
+  assert covered + sum(map(len, found["tasks_without_a_row"].values())) == len(tasks)
 
 
 def test_without_the_file_the_published_numbers_stand():
