@@ -103,7 +103,7 @@ def run_side(model_dir: Path, data_dir: Path | None, progress: Progress = silent
   rates = record["data"]["rates"]
   settings = _gin_settings(text)
   if mixture is not None:
-    settings |= {f"{mixture.name}: {name}": value for name, value in _settings(mixture).items()}
+    settings |= {f"mixture: {name}": value for name, value in _settings(mixture).items()}
   try:
     seen, because = _seen(model_dir, record["step"], progress), ""
   except errors.FlanJaxError as error:
@@ -144,9 +144,9 @@ def _told(value: Any) -> str:
 
 
 def _gin_settings(text: str) -> dict[str, str]:
-  """Bindings of a config.gin, a line each; those that only name a macro are told by it."""
+  """Bindings of a config.gin but the run's own folder; a line each. Those that only name a macro are told by it."""
   pairs = (line.partition(" = ") for line in text.splitlines() if " = " in line)
-  return {name: value for name, _, value in pairs if not value.startswith("%")}
+  return {name: value for name, _, value in pairs if not value.startswith("%") and name != "MODEL_DIR"}
 
 
 def _rates(mixture: mixtures.MixtureSpec, sizes: Mapping[str, int], data_dir: str | None) -> dict[str, float]:

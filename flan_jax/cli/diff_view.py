@@ -1,6 +1,7 @@
 """What `flan-jax diff` finds and prints: settings, tasks, shares, and examples as either side renders them."""
 
 import difflib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,9 @@ def content(a: str, b: str, data_dir: Path | None, examples: int, progress: Prog
   Raises:
     UsageError: one of them is a run and the other is not; there is no such mixture.
   """
+  for each in (a, b):
+    if os.sep in each and not is_run(each) and Path(each).is_dir():
+      raise errors.UsageError(f"{each}: there is no config.gin in this folder, so it is no MODEL_DIR of a run")
   if is_run(a) != is_run(b):
     run, other = (a, b) if is_run(a) else (b, a)
     raise errors.UsageError(
@@ -221,12 +225,12 @@ def _show_realised(console: Any, realised: Mapping[str, Any] | None) -> None:
       console.print(f"\n[yellow]What {letter} has seen cannot be counted[/]: {escape(why)}")
   if any(realised["not counted"].values()):
     return
-  seen = "; ".join(
-    f"{letter} {realised['examples'][letter]:,} examples in {realised['steps'][letter]:,} updates, at most "
-    f"{realised['largest distance from the rates'][letter]:.3%} of them from a task's rate"
-    for letter in ("A", "B")
-  )
-  _show_changes(console, f"Realised shares ({seen})", realised["shares"])
+  _show_changes(console, "Realised shares", realised["shares"])
+  for letter, examples in realised["examples"].items():
+    console.print(
+      f"  {letter}: {examples:,} examples in {realised['steps'][letter]:,} updates; no task is further than "
+      f"{realised['largest distance from the rates'][letter]:.3%} of them from its rate"
+    )
 
 
 def _show_samples(console: Any, samples: Mapping[str, Any]) -> None:

@@ -93,7 +93,9 @@ def test_runs_are_compared_by_gin_rates_and_what_they_saw(diff, runs):
   settings = {line["setting"]: (line["A"], line["B"]) for line in found["settings"]}
   assert settings["SEED"] == ("0", "1")
   assert settings["train.window"] == ("43", "57")
+  assert settings["mixture: toy.formats"] == ("zero_shot×3, few_shot×1", "zero_shot×3")
   assert "LEARNING_RATE" not in settings
+  assert "mixture: toy.shots" not in settings
   assert len(found["tasks"]["only in A"]) == 1
   assert found["realised"]["not counted"] == {"A": None, "B": None}
   for letter, model_dir in zip("AB", runs, strict=True):
@@ -128,6 +130,11 @@ def test_a_run_whose_stores_are_gone_is_compared_without_what_it_saw(said, runs,
 def test_a_run_and_a_mixture_are_not_compared(runs, capsys):
   assert run(["diff", str(runs[0]), "demo"]) == 2
   assert "two mixtures or two runs" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_run_is_told(tmp_path, capsys):
+  assert run(["diff", str(tmp_path), "demo"]) == 2
+  assert "no config.gin" in capsys.readouterr().err
 
 
 def test_an_unknown_name_is_told_the_nearest(toy, capsys):
