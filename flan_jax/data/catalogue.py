@@ -116,14 +116,18 @@ def reconciled(tasks: Sequence[specs.TaskSpec], rows: Sequence[Row] | None) -> d
     rows: of the catalogue; None where its file is not there, and only what is published can be told.
   """
   matched = covered(rows or (), tasks)
+  left = _uncovered(rows or (), matched)
   of_submixture = [_submixture_line(one, tasks, rows, matched) for one in published()]
   return {
     "catalogue": None if rows is None else {**_counts(rows), "rows": len(rows)},
     "submixtures": of_submixture,
     "collections": _collection_lines(tasks, matched),
-    "notes": [{"of": one.submixture, "note": note} for one in published() for note in one.notes]
-    + [{"of": "all", "note": note} for note in _spelling_notes(rows)],
-    "rows_without_a_task": _uncovered(rows or (), matched),
+    "notes": [
+      *({"of": one.submixture, "note": note} for one in published() for note in one.notes),
+      *({"of": "all", "note": note} for note in _spelling_notes(rows)),
+      *_missing_notes(left),
+    ],
+    "rows_without_a_task": left,
     "tasks_without_a_row": _unlisted(tasks, matched) if rows is not None else {},
   }
 
@@ -242,6 +246,22 @@ def _spelling_notes(rows: Sequence[Row] | None) -> list[str]:
     f"{counts['categories']} categories against the paper's {whole.categories}: {len(straight)} without those "
     f"that only turned tasks have. Which of these the paper counts is not published",
   ]
+
+
+def _missing_notes(left: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+  """Why rows have no task of ours, a line a source."""
+  sources = {name: source for one in published() for name, source in one.sources.items()}
+  notes = []
+  for name, rows in left.items():
+    collection = sources[name].collection if name in sources else ""
+    if collection not in specs.collections():
+      why = "no collection of ours has these tasks"
+    elif specs.discovers(collection):
+      why = f"the tasks of {collection} are found in files, and these are not in the data folder"
+    else:
+      why = f"they are not declared in {collection} (yet, or not in this direction)"
+    notes.append({"of": name, "note": f"{len(rows):,} rows have no task of ours: {why}"})
+  return notes
 
 
 def _folded(name: str, prefixes: Iterable[str]) -> str:

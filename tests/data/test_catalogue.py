@@ -64,6 +64,7 @@ def test_every_row_and_task_is_covered_or_named(rows):
   named = [name for names in found["tasks_without_a_row"].values() for name in names]
   assert named == ["flan2021.mnli_third", "cot.aqua_question", "demo.rte"]
   assert found["rows_without_a_task"] == {"FLAN": ["rte: Natural Language Inference"]}
+  assert any(line["of"] == "FLAN" and line["note"].startswith("1 rows have no task") for line in found["notes"])
   whole = found["submixtures"][-1]
   assert (whole["tasks of ours"], whole["rows"], whole["rows turned round"]) == (7, 8, 2)
   assert sum(line["in the catalogue"] for line in found["collections"]) == 7
