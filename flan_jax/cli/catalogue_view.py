@@ -39,7 +39,7 @@ def show(content: Mapping[str, Any]) -> None:
   console.print("\n[bold]Our collections[/]")
   listings.show_table(found["collections"])
   console.print("\n[bold]The catalogue of Flan 2022 and its paper[/]")
-  listings.show_table(found["submixtures"])
+  listings.show_table([line for one in found["submixtures"] for line in _compared(one)])
   console.print("\n[bold]Why the counts differ[/]")
   for note in found["notes"]:
     terminal.field(console, note["of"], Text(note["note"]))
@@ -79,6 +79,17 @@ def _counted(spec: specs.TaskSpec, data_dir: Path | None) -> int | None:
     return len(sources.open_source(spec, data_dir))
   except errors.FlanJaxError:
     return None
+
+
+def _compared(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """A line of tasks; where the paper counts datasets and categories, one of each of these."""
+  tasks = {"ours": one["tasks of ours"], "catalogue": one["rows"], "of these turned round": one["rows turned round"]}
+  lines = [{"submixture": one["submixture"], "counted": "tasks", **tasks, "paper": one["paper's tasks"]}]
+  for counted in ("datasets", "categories"):
+    if one[f"paper's {counted}"] is not None:
+      numbers = {"ours": one[f"{counted} of ours"], "catalogue": one[counted], "of these turned round": ""}
+      lines.append({**lines[0], "counted": counted, **numbers, "paper": one[f"paper's {counted}"]})
+  return lines
 
 
 def _show_names(console: Any, heading: str, groups: Mapping[str, Sequence[str]]) -> None:

@@ -168,7 +168,7 @@ def available(spec: specs.TaskSpec, data_dir: Path | None) -> bool | None:
 
 
 def _is_number(value: Any) -> bool:
-  return value is None or type(value) in (int, float) or (isinstance(value, str) and value.endswith("%"))
+  return value in (None, "") or type(value) in (int, float) or (isinstance(value, str) and value.endswith("%"))
 
 
 def _text(value: Any) -> str:

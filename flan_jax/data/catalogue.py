@@ -121,7 +121,7 @@ def reconciled(tasks: Sequence[specs.TaskSpec], rows: Sequence[Row] | None) -> d
   return {
     "catalogue": None if rows is None else {**_counts(rows), "rows": len(rows)},
     "submixtures": of_submixture,
-    "collections": _collection_lines(tasks, matched),
+    "collections": _collection_lines(tasks, None if rows is None else matched),
     "notes": [
       *({"of": one.submixture, "note": note} for one in published() for note in one.notes),
       *({"of": "all", "note": note} for note in _spelling_notes(rows)),
@@ -195,24 +195,31 @@ def _counts(rows: Iterable[Row]) -> dict[str, int]:
 def _submixture_line(
   one: Submixture, tasks: Sequence[specs.TaskSpec], rows: Sequence[Row] | None, matched: Mapping[str, Row]
 ) -> dict[str, Any]:
-  """A submixture, ours beside the others; of the whole, all that the submixtures have."""
+  """A submixture, ours beside the others; of the whole, all that the submixtures have. None is what only rows tell."""
   sources = one.sources or {name: source for other in published() for name, source in other.sources.items()}
   listed = [row for row in rows or () if row.source in sources]
   ours = [task for task in tasks if task.name in matched and matched[task.name].source in sources]
-  return {
+  line = {
     "submixture": one.submixture,
     "tasks of ours": len(ours),
-    "rows": sum(source.rows for source in sources.values()) if rows is None else len(listed),
-    "rows turned round": sum(sources[row.source].is_turned(row) for row in listed) if rows is not None else None,
+    "rows": len(listed),
+    "rows turned round": sum(sources[row.source].is_turned(row) for row in listed),
+    "datasets of ours": len({task.dataset for task in ours}),
+    "datasets": _counts(listed)["datasets"],
+    "categories of ours": len({task.category for task in ours}),
+    "categories": _counts(listed)["categories"],
+  }
+  if rows is None:
+    line = {**dict.fromkeys(line), "submixture": one.submixture, "rows": sum(each.rows for each in sources.values())}
+  return {
+    **line,
     "paper's tasks": one.tasks,
-    "datasets": None if rows is None else _counts(listed)["datasets"],
     "paper's datasets": one.datasets,
-    "categories": None if rows is None else _counts(listed)["categories"],
     "paper's categories": one.categories,
   }
 
 
-def _collection_lines(tasks: Iterable[specs.TaskSpec], matched: Mapping[str, Row]) -> list[dict[str, Any]]:
+def _collection_lines(tasks: Iterable[specs.TaskSpec], matched: Mapping[str, Row] | None) -> list[dict[str, Any]]:
   grouped: dict[str, list[specs.TaskSpec]] = defaultdict(list)
   for task in tasks:
     grouped[task.collection].append(task)
@@ -220,7 +227,7 @@ def _collection_lines(tasks: Iterable[specs.TaskSpec], matched: Mapping[str, Row
     {
       "collection": name,
       "tasks": len(ours),
-      "in the catalogue": sum(task.name in matched for task in ours),
+      "in the catalogue": None if matched is None else sum(task.name in matched for task in ours),
       "datasets": len({task.dataset for task in ours}),
       "categories": len({task.category for task in ours}),
       "turned round": sum(bool(task.inverted_of) for task in ours),

@@ -155,6 +155,7 @@ def _open_without_rows(entry: Mapping[str, Any], folder: pathlib.Path) -> None:
     readers.open_rows({**entry, "rows": _NO_ROWS}, folder)
 
 
+# Any rows will do: there are none.
 _NO_ROWS = {"generator": "demo.lists", "examples": 0}
 
 
