@@ -83,10 +83,10 @@ def _given(value: Any) -> bool:
   return value is not None and value is not False
 
 
-def _listing(*, view: str | None, **_: Any) -> _Shown:
+def _listing(*, view: str | None, data_dir: Path | None, **_: Any) -> _Shown:
   from flan_jax.cli import listings
 
-  return listings.VIEWS[view or "collections"](), listings.show_table
+  return listings.VIEWS[view or "collections"](data_dir), listings.show_table
 
 
 def _tasks(*, tasks: str, data_dir: Path | None, **_: Any) -> _Shown:

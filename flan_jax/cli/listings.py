@@ -17,25 +17,26 @@ from flan_jax.errors import UsageError
 Lines = list[dict[str, Any]]
 
 
-def collections() -> Lines:
-  """A line a collection."""
+def collections(data_dir: Path | None = None) -> Lines:
+  """A line a collection, with the tasks that it finds in the data folder."""
+  grouped = {name: _tasks(name, data_dir) for name in specs.collections()}
   return [
     {
       "collection": name,
-      "tasks": len(specs.task_names(name)),
-      "clusters": len({task.cluster for task in _tasks(name)}),
-      "task types": len({task.type for task in _tasks(name)}),
-      "licences": sorted({task.licence for task in _tasks(name) if task.licence}),
+      "tasks": len(tasks),
+      "clusters": len({task.cluster for task in tasks}),
+      "task types": len({task.type for task in tasks}),
+      "licences": sorted({task.licence for task in tasks if task.licence}),
       "folder": str(specs.collection_folder(name)),
     }
-    for name in specs.collections()
+    for name, tasks in grouped.items()
   ]
 
 
-def clusters() -> Lines:
+def clusters(data_dir: Path | None = None) -> Lines:
   """A line a cluster of a collection: the tasks that are held out together."""
   grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
-  for task in _tasks(None):
+  for task in _tasks(None, data_dir):
     grouped[task.collection, task.cluster].append(task.name)
   return [
     {"collection": collection, "cluster": cluster, "tasks": len(names), "names": names}
