@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 from rich.text import Text
 
 from flan_jax import terminal
@@ -118,32 +117,19 @@ def show(content: Mapping[str, Any], console: Console | None = None) -> None:
   origin = f"{example['task']}, example {example['index']} (id {example['id']}, {example['split']})"
   _heading(console, "Raw fields", origin)
   for name, value in content["fields"].items():
-    _field(console, name, Text(value if isinstance(value, str) else " | ".join(value)))
+    terminal.field(console, name, Text(value if isinstance(value, str) else " | ".join(value)))
   shots = f", {rendered['shots']} exemplars" if rendered["shots"] else ""
   _heading(console, "Rendered text", f"{rendered['format']}, wording {rendered['wording']}{shots}")
   for name in ("inputs", "targets"):
-    _field(console, name, Text(rendered[name]))
+    terminal.field(console, name, Text(rendered[name]))
   _heading(console, "Token ids", f"vocabulary {content['vocabulary']}")
   for name, tokens in content["tokens"].items():
-    _field(console, name, _numbered_pieces(tokens))
+    terminal.field(console, name, _numbered_pieces(tokens))
   _show_row(console, content["row"])
 
 
 def _heading(console: Console, stage: str, detail: str) -> None:
   console.print(f"\n[bold]{stage}[/]  [dim]{escape(detail)}[/]")
-
-
-def _field(console: Console, name: str, text: Text) -> None:
-  """A name and a text that is broken beside it, not below it; in a pipe only where the text itself has lines."""
-  labels = [f"  {name:10}", *[""] * text.plain.count("\n")]
-  grid = Table.grid(Column(width=12), Column(), padding=(0, 1, 0, 0))
-  for label, line in zip(labels, text.split("\n", allow_blank=True), strict=True):
-    if console.is_terminal:
-      grid.add_row(Text(label, "cyan"), line)
-    else:
-      console.print(f"{label:12} {line.plain}", markup=False)
-  if console.is_terminal:
-    console.print(grid)
 
 
 def _numbered_pieces(tokens: Mapping[str, Any]) -> Text:
@@ -159,8 +145,8 @@ def _show_row(console: Console, row: Mapping[str, Any]) -> None:
   for number, segment in enumerate(row["segments"], start=1):
     origin = f"{segment['task']}, example {segment['example_id']}, {segment['format']}"
     console.print(Text.assemble((f"  [{number}] ", colour(number)), origin))
-  _field(console, "inputs", _segments(row["pieces"]["encoder_input_tokens"], arrays["encoder_segment_ids"]))
-  _field(console, "targets", _segments(row["pieces"]["decoder_target_tokens"], arrays["decoder_segment_ids"]))
+  terminal.field(console, "inputs", _segments(row["pieces"]["encoder_input_tokens"], arrays["encoder_segment_ids"]))
+  terminal.field(console, "targets", _segments(row["pieces"]["decoder_target_tokens"], arrays["decoder_segment_ids"]))
   console.print()
   for name, values in arrays.items():
     console.print(Text.assemble((f"  {name:22} ", "cyan"), _runs(values)))

@@ -18,6 +18,14 @@ from flan_jax.errors import UsageError
 @click.option(
   "--tasks", "tasks", is_flag=False, flag_value="", metavar="[COLLECTION]", help="All tasks, or one collection's."
 )
+@click.option("--catalog", is_flag=True, help="Every task, and our counts beside those that Flan 2022 publishes.")
+@click.option("--count", is_flag=True, help="With --catalog: count the examples of what is installed (reads it all).")
+@click.option(
+  "--mixture", metavar="NAME", help="What a mixture trains on: rates, shares, formats, and what is missing."
+)
+@click.option(
+  "--files", is_flag=True, help="Every file of --data_dir: who reads it, what is malformed, what is not read."
+)
 @click.option("--task", metavar="NAME", help="One task: its spec and its wordings.")
 @click.option("--example", type=int, metavar="I", help="With --task: its I-th example on the way to a batch row.")
 @click.option("--format", "format_", metavar="F", help="Format of the example (default: drawn as in training).")
@@ -33,41 +41,107 @@ from flan_jax.errors import UsageError
   "--data_dir", type=click.Path(path_type=Path), envvar="FLAN_JAX_DATA_DIR", help="Folder of the collections' files."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(view, tasks, task, example, format_, variant, vocabulary, lengths, run, step, row, data_dir, as_json):
-  """Look at collections, clusters, tasks, at an example from its raw fields to its row of a batch, and at the rows of a
-  run.
+def command(as_json, **options):
+  """Look at collections, clusters, tasks, mixtures and data folders, at an example from its raw fields to its row of a
+  batch, and at the rows of a run.
 
   \b
   flan-jax inspect --tasks demo
   flan-jax inspect --task demo.name_kind --example 0
+  flan-jax inspect --catalog --data_dir D
+  flan-jax inspect --files --data_dir D
+  flan-jax inspect --mixture flan2022_b --data_dir D
+  flan-jax inspect --mixture 'flan2022_b(tasks=9, cot=False)' --data_dir D
   flan-jax inspect --run MODEL_DIR --step 100 --row 3
+
+  On a terminal tables show what fits; a pipe gets every column, with tabs, and --json everything there is.
   """
-  if sum(given is not None for given in (view, tasks, task, run)) > 1:
-    raise UsageError("inspect shows one thing: --collections, --clusters, --mixtures, --tasks, --task or --run")
-  if example is not None and task is None:
+  asked = [name for name in ("view", "tasks", "task", "run", "mixture", "catalog", "files") if _given(options[name])]
+  if len(asked) > 1:
+    raise UsageError(
+      "inspect shows one thing: --collections, --clusters, --mixtures, --tasks, --task, --catalog, --mixture, --files "
+      "or --run"
+    )
+  if options["example"] is not None and options["task"] is None:
     raise UsageError("--example I needs --task NAME")
-  if len({given is None for given in (run, step, row)}) > 1:
+  if len({options[name] is None for name in ("run", "step", "row")}) > 1:
     raise UsageError("a row of a run is --run MODEL_DIR --step S --row I")
-  if run is not None:
-    from flan_jax.cli import row_view
-
-    return _print(row_view.content(run, step, row), row_view.show, as_json)
-  if example is not None:
-    from flan_jax.cli import example_view
-
-    content = example_view.content(task, example, format_, variant, vocabulary, row_lengths(lengths), data_dir)
-    return _print(content, example_view.show, as_json)
-  from flan_jax.cli import listings
-
-  if task is not None:
-    return _print(listings.task(task, data_dir), listings.show_task, as_json)
-  if tasks is not None:
-    return _print(listings.tasks(tasks or None, data_dir), listings.show_table, as_json)
-  return _print(listings.VIEWS[view or "collections"](), listings.show_table, as_json)
-
-
-def _print(content: Any, show: Callable[[Any], None], as_json: bool) -> None:
+  if options["count"] and not options["catalog"]:
+    raise UsageError("--count is for --catalog")
+  content, show = _VIEWS[asked[0] if asked else "view"](**options)
   if as_json:
     click.echo(json.dumps(content, ensure_ascii=False, indent=2))
   else:
     show(content)
+
+
+# What a view gives: plain JSON values, and what prints them.
+_Shown = tuple[Any, Callable[[Any], None]]
+
+
+def _given(value: Any) -> bool:
+  return value is not None and value is not False
+
+
+def _listing(*, view: str | None, data_dir: Path | None, **_: Any) -> _Shown:
+  from flan_jax.cli import listings
+
+  return listings.VIEWS[view or "collections"](data_dir), listings.show_table
+
+
+def _tasks(*, tasks: str, data_dir: Path | None, **_: Any) -> _Shown:
+  from flan_jax.cli import listings
+
+  return listings.tasks(tasks or None, data_dir), listings.show_table
+
+
+def _task(*, task: str, example: int | None, data_dir: Path | None, **options: Any) -> _Shown:
+  if example is None:
+    from flan_jax.cli import listings
+
+    return listings.task(task, data_dir), listings.show_task
+  from flan_jax.cli import example_view
+
+  how = options["format_"], options["variant"], options["vocabulary"], row_lengths(options["lengths"])
+  return example_view.content(task, example, *how, data_dir), example_view.show
+
+
+def _catalogue(*, count: bool, data_dir: Path | None, **_: Any) -> _Shown:
+  from flan_jax import progress
+  from flan_jax.cli import catalogue_view
+
+  shown = progress.shown if count else progress.silently
+  return catalogue_view.content(data_dir, count, shown), catalogue_view.show
+
+
+def _mixture(*, mixture: str, vocabulary: str | None, data_dir: Path | None, **_: Any) -> _Shown:
+  from flan_jax import progress
+  from flan_jax.cli import mixture_view
+
+  return mixture_view.content(mixture, vocabulary, data_dir, progress.shown), mixture_view.show
+
+
+def _files(*, data_dir: Path | None, **_: Any) -> _Shown:
+  from flan_jax import progress
+  from flan_jax.cli import files_view
+
+  if data_dir is None:
+    raise UsageError("--files looks through a data folder: --data_dir D")
+  return files_view.content(data_dir, progress.shown), files_view.show
+
+
+def _row(*, run: Path, step: int, row: int, **_: Any) -> _Shown:
+  from flan_jax.cli import row_view
+
+  return row_view.content(run, step, row), row_view.show
+
+
+_VIEWS: dict[str, Callable[..., _Shown]] = {
+  "view": _listing,
+  "tasks": _tasks,
+  "task": _task,
+  "catalog": _catalogue,
+  "mixture": _mixture,
+  "files": _files,
+  "run": _row,
+}

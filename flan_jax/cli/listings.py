@@ -1,7 +1,7 @@
 """What `flan-jax inspect` lists: collections, clusters, mixtures, tasks, and one task."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,26 @@ from flan_jax.errors import UsageError
 Lines = list[dict[str, Any]]
 
 
-def collections() -> Lines:
-  """A line a collection."""
+def collections(data_dir: Path | None = None) -> Lines:
+  """A line a collection, with the tasks that it finds in the data folder."""
+  grouped = {name: _tasks(name, data_dir) for name in specs.collections()}
   return [
     {
       "collection": name,
-      "tasks": len(specs.task_names(name)),
-      "clusters": len({task.cluster for task in _tasks(name)}),
-      "task types": len({task.type for task in _tasks(name)}),
-      "licences": sorted({task.licence for task in _tasks(name) if task.licence}),
+      "tasks": len(tasks),
+      "clusters": len({task.cluster for task in tasks}),
+      "task types": len({task.type for task in tasks}),
+      "licences": sorted({task.licence for task in tasks if task.licence}),
       "folder": str(specs.collection_folder(name)),
     }
-    for name in specs.collections()
+    for name, tasks in grouped.items()
   ]
 
 
-def clusters() -> Lines:
+def clusters(data_dir: Path | None = None) -> Lines:
   """A line a cluster of a collection: the tasks that are held out together."""
   grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
-  for task in _tasks(None):
+  for task in _tasks(None, data_dir):
     grouped[task.collection, task.cluster].append(task.name)
   return [
     {"collection": collection, "cluster": cluster, "tasks": len(names), "names": names}
@@ -81,9 +82,9 @@ def tasks(collection: str | None, data_dir: Path | None) -> Lines:
       "language": spec.language,
       "cap": spec.cap,
       "licence": spec.licence,
-      "available": _available(spec, data_dir),
+      "available": available(spec, data_dir),
     }
-    for spec in _tasks(collection)
+    for spec in _tasks(collection, data_dir)
   ]
 
 
@@ -93,7 +94,7 @@ def task(name: str, data_dir: Path | None) -> dict[str, Any]:
   Raises:
     UsageError: no such task, naming the nearest.
   """
-  spec = specs.get_task(name)
+  spec = specs.get_task(name, data_dir)
   kind = specs.get_type(spec.type)
   missing = sources.missing_file(spec, data_dir)
   return {
@@ -115,20 +116,28 @@ def task(name: str, data_dir: Path | None) -> dict[str, Any]:
   }
 
 
-def show_table(lines: Lines) -> None:
-  """Prints lines as a table on a terminal, and with tabs between the values in a pipe."""
+def show_table(lines: Lines, on_terminal: Collection[str] | None = None) -> None:
+  """Prints lines as a table on a terminal, and with tabs between the values in a pipe.
+
+  Args:
+    on_terminal: the headings that a terminal shows; a pipe then gets all.
+  """
   if not lines:
     raise UsageError("there is nothing to list")
   console = terminal.console()
-  shown = [heading for heading in lines[0] if heading not in _ONLY_IN_JSON]
+  if on_terminal is None:
+    shown = [heading for heading in lines[0] if heading not in _ONLY_IN_JSON]
+  else:
+    shown = [heading for heading in lines[0] if heading in on_terminal or not console.is_terminal]
   if not console.is_terminal:
     for line in [dict(zip(shown, shown, strict=True)), *lines]:
       print("\t".join(_text(line[heading]) for heading in shown))
     return
   table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
   for heading in shown:
-    number = type(lines[0][heading]) is int
-    table.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=heading == shown[0])
+    number = all(_is_number(line[heading]) for line in lines)
+    fixed = number or heading == shown[0]  # what cannot be read in pieces
+    table.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=fixed)
   for line in lines:
     table.add_row(*(escape(_text(line[heading])) for heading in shown))
   console.print(table)
@@ -149,14 +158,18 @@ def show_task(content: Mapping[str, Any]) -> None:
   console.print(f"\n[dim]One of its examples: flan-jax inspect --task {content['task']} --example 0[/]")
 
 
-def _tasks(collection: str | None) -> list[specs.TaskSpec]:
-  return [specs.get_task(name) for name in specs.task_names(collection)]
+def _tasks(collection: str | None, data_dir: Path | None = None) -> list[specs.TaskSpec]:
+  return [specs.get_task(name, data_dir) for name in specs.task_names(collection, data_dir)]
 
 
-def _available(spec: specs.TaskSpec, data_dir: Path | None) -> bool | None:
-  """None where only a data folder could tell."""
+def available(spec: specs.TaskSpec, data_dir: Path | None) -> bool | None:
+  """Whether the task's files are there; None where only a data folder could tell."""
   here = sources.missing_file(spec, data_dir) is None
   return here if here or data_dir is not None else None
+
+
+def _is_number(value: Any) -> bool:
+  return value in (None, "") or type(value) in (int, float) or (isinstance(value, str) and value.endswith("%"))
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,8 @@ COMMANDS = {
   "eval": ("flan_jax.cli.eval", "Measure a checkpoint on examples that nobody trained on."),
   "infer": ("flan_jax.cli.infer", "Answer prompts."),
   "export": ("flan_jax.cli.export", "Write the texts of a mixture for use elsewhere: Parquet or JSONL."),
-  "inspect": ("flan_jax.cli.inspect", "Look at collections, tasks and examples, from raw fields to batch rows."),
+  "inspect": ("flan_jax.cli.inspect", "Look at collections, mixtures, data folders and examples, up to batch rows."),
+  "diff": ("flan_jax.cli.diff", "Compare two mixtures or two runs: settings, tasks, shares, renderings."),
 }
 _GIN = "--gin."
 

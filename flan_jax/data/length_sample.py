@@ -30,6 +30,49 @@ def sampled_lengths(
 
   Of each task at most 256 examples are rendered; a task that is drawn more often gives these again.
   """
+  pools = sampled(
+    mixture,
+    data_dir=data_dir,
+    vocabulary=vocabulary,
+    render_seed=render_seed,
+    processes=processes,
+    progress=progress,
+  )
+  return drawn(list(pools.values()), render_seed, examples)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+  """Some training examples of a task, as its part of the mixture has them rendered.
+
+  Attributes:
+    rate: how often the task is drawn, in any unit.
+    lengths: int32 [n, 2], (inputs, targets) tokens, EOS counted.
+    examples: how many training examples the task has.
+    formats: the format of each of the n.
+    options: of each of the n, one of LISTED, UNLISTED, NO_OPTIONS.
+  """
+
+  rate: float
+  lengths: np.ndarray
+  examples: int = 0
+  formats: tuple[str, ...] = ()
+  options: tuple[str, ...] = ()
+
+
+LISTED, UNLISTED, NO_OPTIONS = "listed", "not listed", "none"
+
+
+def sampled(
+  mixture: MixtureSpec,
+  *,
+  data_dir: str | os.PathLike | None,
+  vocabulary: vocabularies.Vocabulary,
+  render_seed: int = 0,
+  processes: int | None = None,
+  progress: Progress = silently,
+) -> dict[str, Pool]:
+  """Of each task of the mixture at most 256 training examples, evenly apart; the rates are the mixture's."""
   words = (str(vocabulary.path), vocabulary.extra_ids)
   folder = None if data_dir is None else os.fspath(data_dir)
   tickets = [
@@ -42,8 +85,8 @@ def sampled_lengths(
     for ticket, pool in workers.results(_pool, tickets, min(processes or os.cpu_count() or 1, len(tickets))):
       pools[ticket.task] = pool
       advance(1, ticket.task)
-  rates = mixtures.rates(mixture, {task: int(pool.rate) for task, pool in pools.items()}, data_dir)
-  return drawn([dataclasses.replace(pools[task], rate=rate) for task, rate in rates.items()], render_seed, examples)
+  rates = mixtures.rates(mixture, {task: pool.examples for task, pool in pools.items()}, data_dir)
+  return {task: dataclasses.replace(pools[task], rate=rate) for task, rate in rates.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,15 +108,8 @@ class _Ticket:
   asked: _Asked
 
 
-@dataclasses.dataclass(frozen=True)
-class Pool:
-  """Lengths of some examples of a task, and the task's rate: as it comes from a worker, how many examples it has."""
-
-  rate: float
-  lengths: np.ndarray  # int32 [examples, 2]
-
-
 def _pool(ticket: _Ticket) -> Pool:
+  """The sample of one task; its rate is not known yet."""
   asked = ticket.asked
   renderer = rendering.Renderer(
     ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots, asked.options
@@ -83,8 +119,21 @@ def _pool(ticket: _Ticket) -> Pool:
   vocabulary = vocabularies.load_vocabulary(asked.vocabulary_path, extra_ids=asked.extra_ids)
   examples = [renderer.source[i] for i in chosen.tolist()]
   made = tokenising.tokenise(renderer, vocabulary, tokenising.UNLIMITED, examples)
-  lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in made if not isinstance(one, str) and one.targets]
-  return Pool(float(len(train)), np.array(lengths, np.int32).reshape(-1, 2))
+  used = [one for one in made if not isinstance(one, str) and one.targets]
+  lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in used]
+  return Pool(
+    rate=0.0,
+    lengths=np.array(lengths, np.int32).reshape(-1, 2),
+    examples=len(train),
+    formats=tuple(one.rendered.format for one in used),
+    options=tuple(_options(one.rendered) for one in used),
+  )
+
+
+def _options(rendered: rendering.Rendered) -> str:
+  if not rendered.choices:
+    return NO_OPTIONS
+  return LISTED if rendered.options_shown else UNLISTED
 
 
 def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:

@@ -125,30 +125,38 @@ def rates(
   return {task: rate * scales[part.name] for part, within in parts for task, rate in within.items()}
 
 
-def installed(
-  mixture: MixtureSpec, data_dir: str | os.PathLike | None, missing: Literal["error", "skip"] = "error"
+def looked_for(
+  mixture: MixtureSpec, data_dir: str | os.PathLike | None
 ) -> tuple[tuple[str, ...], tuple[sources.MissingFile, ...]]:
   """The tasks of a mixture whose files are there, and the files that are not.
 
   A part whose tasks are to be found in a folder that is not there counts as one missing file.
-
-  Raises:
-    MissingDataError: with missing='error', some file is not there; with 'skip', none of the tasks can be read.
   """
   absent = {}
   for task in mixture.tasks:
     file = sources.missing_file(specs.get_task(task, data_dir), data_dir)
     if file is not None:
       absent[task] = file
-  present = tuple(task for task in mixture.tasks if task not in absent)
-  folders = tuple(folder for part in mixture.parts for folder in _missing_folders(part, data_dir))
-  files = (*absent.values(), *folders)
+  folders = (folder for part in mixture.parts for folder in _missing_folders(part, data_dir))
+  return tuple(task for task in mixture.tasks if task not in absent), (*absent.values(), *folders)
+
+
+def installed(
+  mixture: MixtureSpec, data_dir: str | os.PathLike | None, missing: Literal["error", "skip"] = "error"
+) -> tuple[tuple[str, ...], tuple[sources.MissingFile, ...]]:
+  """What `looked_for` finds.
+
+  Raises:
+    MissingDataError: with missing='error', some file is not there; with 'skip', none of the tasks can be read.
+  """
+  present, files = looked_for(mixture, data_dir)
   if files and (missing == "error" or not present):
     told = "\n  ".join(some(files))
     hint = " --missing=skip goes on without them." if present else ""
-    lacking = f"{len(absent)} of the {len(mixture.tasks)} tasks of {mixture.name} lack their file"
-    if folders:
-      lacking += f", {len(folders)} of its {len(mixture.parts)} parts all their tasks"
+    absent = len(mixture.tasks) - len(present)
+    lacking = f"{absent} of the {len(mixture.tasks)} tasks of {mixture.name} lack their file"
+    if folders := len(files) - absent:
+      lacking += f", {folders} of its {len(mixture.parts)} parts all their tasks"
     raise sources.MissingDataError(f"{lacking}:{hint}\n  {told}")
   return present, files
 

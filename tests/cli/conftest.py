@@ -1,7 +1,23 @@
-"""What the commands' tests need: a vocabulary of a few hundred pieces."""
+"""What the commands' tests need: a vocabulary of a few hundred pieces, the toy collection, and what a command says."""
 
 import pytest
 import sentencepiece
+
+from flan_jax.cli.main import run
+from tests.data.conftest import toy, toy_files  # noqa: F401 (fixtures)
+
+
+@pytest.fixture
+def said(capsys):
+  """A function from a command line to what it printed; it must succeed."""
+
+  def run_it(*arguments):
+    code = run([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    return printed.out
+
+  return run_it
 
 
 @pytest.fixture(scope="session")
