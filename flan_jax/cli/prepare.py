@@ -126,7 +126,7 @@ def _line(store: "TaskStore") -> dict[str, Any]:
     left_out["malformed"] = malformed
   return {
     "task": store.task,
-    "rate": round(store.rate),
+    "rate": int(store.rate) if store.rate.is_integer() else round(store.rate, 3),
     "examples": len(store),
     "tokens": sum(store.manifest["tokens"].values()),
     "MB": round(sum(entry["bytes"] for entry in store.manifest["records"]) / 1e6, 3),
