@@ -117,7 +117,7 @@ def test_a_mixture_of_arguments_uses_as_many_examples_as_it_says(configured, toy
 
 
 def _inputs(name):
-  dataset = seqio.get_mixture_or_task(name).get_dataset(LENGTHS, "train", shuffle=False)
+  dataset = seqio.get_mixture_or_task(name).get_dataset(LENGTHS, "train", shuffle=False, num_epochs=1)
   return [tuple(row["inputs"].tolist()) for row in dataset.as_numpy_iterator()]
 
 
