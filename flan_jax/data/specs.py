@@ -202,7 +202,7 @@ def get_type(name: str) -> TaskType:
   if name in _common_types():
     return _common_types()[name]
   for collection in collections():
-    found = _types(collection_folder(collection) / "types.yaml").get(name)
+    found = _own_types(collection).get(name)
     if found is not None:
       return found
   raise errors.unknown_name("task type", name, type_names(), "flan_jax/collections/types, the collections' types.yaml")
@@ -210,7 +210,7 @@ def get_type(name: str) -> TaskType:
 
 def type_names() -> tuple[str, ...]:
   """The names of all task types: the common ones, then those of the collections."""
-  own = (name for c in collections() for name in _types(collection_folder(c) / "types.yaml"))
+  own = (name for c in collections() for name in _own_types(c))
   return (*_common_types(), *own)
 
 
@@ -325,6 +325,14 @@ def _directions(spec: TaskSpec) -> Iterator[TaskSpec]:
 @functools.cache
 def _common_types() -> dict[str, TaskType]:
   return {name: kind for path in sorted((_ROOT / "types").glob("*.yaml")) for name, kind in _types(path).items()}
+
+
+def _own_types(collection: str) -> dict[str, TaskType]:
+  path = collection_folder(collection) / "types.yaml"
+  types = _types(path)
+  if taken := sorted(types.keys() & _common_types().keys()):
+    raise errors.FlanJaxError(f"{path}: {', '.join(taken)}: a common type has that name (flan_jax/collections/types)")
+  return types
 
 
 @functools.cache

@@ -85,6 +85,16 @@ def test_a_mistake_in_a_file_is_told_with_its_place(tmp_path, monkeypatch, text,
     specs.task_names("bad")
 
 
+def test_a_type_may_not_have_the_name_of_a_common_one(tmp_path, monkeypatch):
+  (tmp_path / "mine").mkdir()
+  (tmp_path / "mine" / "tasks.yaml").write_text("[]", encoding="utf-8")
+  types = "- {name: sentiment, fields: [text, answer], target: '{{ answer }}', wordings: ['{{ text }}']}"
+  (tmp_path / "mine" / "types.yaml").write_text(types, encoding="utf-8")
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
+  with pytest.raises(errors.FlanJaxError, match=r"mine/types\.yaml: sentiment: a common type has that name"):
+    specs.type_names()
+
+
 def test_a_folder_of_collections_that_is_not_there_is_named(monkeypatch):
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", "/not/there")
   with pytest.raises(errors.UsageError, match="there is no folder /not/there"):
