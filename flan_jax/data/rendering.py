@@ -91,6 +91,7 @@ class Renderer:
     self._options = options
     self._target = templates.compiled(self.type.target)
     self._has_references = "answer" in templates.variables(self.type.target)
+    self._asking = _asking(self.type)
     self._closers = [templates.compiled(text) for text in specs.closers()]
     self._prompts = _compiled_prompts(self.type, unseen_wordings)
     drawn_from = [(formats_.get_format(name), weight) for name, weight in formats if weight > 0]
@@ -207,24 +208,29 @@ class Renderer:
     shots: int | None,
     key: tuple,
   ) -> list[sources.Example]:
-    """Different solved examples, never the query; by content, so that copies under other ids count as the same."""
+    """Different solved examples, never the query: what is asked tells them apart, whatever the ids and answers are."""
     fewest, most = self._shots
     wanted = fewest + draws.draw(most - fewest + 1, *key, "shots") if shots is None else shots
-    taken = {splits.content(example.fields)}
+    taken = {self._question(example)}
     found = []
     if wanted <= 0:
       return found
     for candidate in self._candidates(wanted, key):
-      content = splits.content(candidate.fields)
-      if content in taken:
+      question = self._question(candidate)
+      if question in taken:
         continue
-      taken.add(content)
+      taken.add(question)
       if (form.rationale and "rationale" not in candidate.fields) or not self._listable(style, candidate):
         continue
       found.append(candidate)
       if len(found) == wanted:
         break
     return found
+
+  def _question(self, example: sources.Example) -> tuple[str | tuple[str, ...] | None, ...]:
+    """What an example asks: its fields without those that the answer is made of."""
+    values = (example.fields.get(name) for name in self._asking)
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
   def _listable(self, style: specs.OptionStyle | None, exemplar: sources.Example) -> bool:
     """Whether an exemplar can be written in a style: it may have other options than the query."""
@@ -298,6 +304,13 @@ def _compiled_prompts(kind: specs.TaskType, unseen: bool) -> dict[str, list[temp
     for form, each in wordings.items()
     if each
   }
+
+
+def _asking(kind: specs.TaskType) -> tuple[str, ...]:
+  """The fields of a type that make the question; of one that only says something, all of them."""
+  beside = {"choices", "rationale", *_OF_EXEMPLARS}
+  answering = {*templates.variables(kind.target), *(beside & set(kind.optional))}
+  return tuple(name for name in (*kind.fields, *kind.optional) if name not in answering) or kind.fields
 
 
 _OF_EXEMPLARS = ("explanation",)  # fields that publishers' exemplars have and examples lack

@@ -46,7 +46,7 @@ class Vocabulary:
 
   def encode(self, texts: Sequence[str]) -> list[list[int]]:
     """The ids of each text, without EOS; an empty text has none."""
-    # One by one: for a list SentencePiece starts threads anew at each call, while our processes share the cores already.
+    # One by one: for a list SentencePiece starts threads anew at each call, and our processes share the cores already.
     return [self._processor.encode(text, out_type=int) for text in texts]
 
   def decode(self, ids: Iterable[int]) -> str:

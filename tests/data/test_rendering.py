@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -117,6 +119,46 @@ def test_a_target_is_a_marker_only_where_the_list_says_so(toy):
     assert made.inputs.count(style.request) == 1 + made.shots  # every exemplar has it, and answers so
   assert min(letters, texts) > 30
   assert letters + texts == 5 * len(renderer.source)
+
+
+def test_more_than_26_options_are_listed_without_markers_and_whole(tmp_path, monkeypatch):
+  (tmp_path / "many").mkdir()
+  (tmp_path / "many" / "tasks.yaml").write_text(
+    "- {name: t, reader: {jsonl: t.jsonl}, type: topic, cluster: c, show_options: always, held_out_percent: 0}"
+  )
+  options = [f"topic {i}" for i in range(40)]
+  rows = [{"text": f"text {i}", "answer": options[i], "choices": options} for i in range(40)]
+  (tmp_path / "t.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
+  renderer = rendering.Renderer("many.t", tmp_path)
+  for i in range(40):
+    made = renderer.render(renderer.source[i], format="zero_shot")
+    assert made.targets == options[i]
+    assert re.findall(r"^[-*] (topic \d+)$", made.inputs, re.MULTILINE) == options
+
+
+def test_published_exemplars_and_negatives_are_used_and_never_the_query(tmp_path, monkeypatch):
+  (tmp_path / "ni").mkdir()
+  (tmp_path / "ni" / "tasks.yaml").write_text(
+    "- {name: t, reader: {natural_instructions: t.json}, type: natural_instruction, cluster: c,"
+    " fields: {answer: output}, held_out_percent: 0}"
+  )
+  solved = [{"input": f"in {i}", "output": f"out {i}", "explanation": f"why {i}"} for i in range(4)]
+  wrong = [{"input": "in x", "output": "bad", "explanation": "wrong since"}]
+  instances = [{"id": f"t-{i}", "input": f"in {i}", "output": [f"out {i}", f"other {i}"]} for i in range(60)]
+  published = {"Positive Examples": solved, "Negative Examples": wrong, "Instances": instances}
+  (tmp_path / "t.json").write_text(json.dumps({"Definition": ["Say it."], "Categories": ["c"], **published}))
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
+  renderer = rendering.Renderer("ni.t", tmp_path)
+  negatives = 0
+  for i, variant in itertools.product(range(60), range(4)):
+    made = renderer.render(renderer.source[i], variant, format="few_shot", shots=2)
+    assert made.shots == 2
+    assert set(made.exemplar_ids) <= {f"exemplars/{n}" for n in range(4)} - {f"exemplars/{i}"}
+    assert made.targets in made.references == (f"out {i}", f"other {i}")
+    assert len(re.findall(rf"in {i}\b", made.inputs)) == 1
+    negatives += "wrong since" in made.inputs
+  assert 0 < negatives < 240
 
 
 def test_without_options_no_marker_is_a_target(toy):
