@@ -151,7 +151,7 @@ def open_task(entry: Mapping[str, Any], data_dir: pathlib.Path) -> TaskFile:
 
 
 def described(path: str | os.PathLike) -> dict[str, Any]:
-  """What a task file says of the task: Categories, Source, Definition, languages, Domains, Instance License, ...
+  """What a task file says of the task: Categories, Source, Definition, languages, Instance License, and more.
 
   In the published files all but the licence stands before the examples and the licence at the very end, so that two
   small reads do (0.1 ms, and there are 1,616 files); any other order is found by a look through the whole file.
