@@ -111,6 +111,7 @@ def task(name: str, data_dir: Path | None) -> dict[str, Any]:
     "cap": spec.cap,
     "examples": None if missing else len(sources.open_source(spec, data_dir)),
     "missing": str(missing) if missing else None,
+    "tags": list(spec.tags),
     "licence": spec.licence,
     "citation": spec.citation,
   }

@@ -69,6 +69,8 @@ def test_a_checkout_of_natural_instructions(tmp_path):
     "task685_a": ["train_split", "mmlu"],
     "task738_d": [],
   }
+  (folder / "tasks" / "task8_d.json").write_text(json.dumps({"Domains": ["News", "Law"], **TASK}, indent=1))
+  assert found("super_ni", tmp_path)[0]["task8_d"]["tags"] == ["domain:News", "domain:Law"]
   assert {key: tasks["task1_b"][key] for key in ("cluster", "category", "dataset", "language", "licence")} == {
     "cluster": "Translation",
     "category": "Translation",

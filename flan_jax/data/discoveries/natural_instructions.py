@@ -20,6 +20,8 @@ MMLU_TASKS = frozenset([*range(664, 668), *range(685, 738)])
 def discover(data_dir: pathlib.Path | None, entry: Mapping[str, Any]) -> Iterator[TaskEntry | Problem]:
   """The tasks of the checkout in DATA_DIR/FOLDER (`folder`, natural_instructions by default).
 
+  Tags: the official splits that a task is in, `mmlu`, and `domain:NAME` for each of its domains.
+
   Cluster and category are the first of the task's Categories; `metrics_by_category` of the entry maps some of them to
   their metrics.
   """
@@ -55,7 +57,7 @@ def _task(path: pathlib.Path, relative: str, entry: Mapping[str, Any], tags: Map
     "dataset": ", ".join(_texts(told.get("Source"))) or path.stem,
     "language": ", ".join(languages) or "English",
     "licence": ", ".join(_texts(told.get("Instance License"))) or "Unknown",
-    "tags": tags.get(path.stem, []) + mmlu,
+    "tags": tags.get(path.stem, []) + mmlu + [f"domain:{domain}" for domain in _texts(told.get("Domains"))],
     **({"metrics": metrics} if metrics else {}),
   }
 
