@@ -17,6 +17,7 @@ import numpy as np
 from flan_jax import errors
 from flan_jax.data import embedded_options, mapping, readers, specs
 from flan_jax.data.readers.generated import GeneratedRows
+from flan_jax.data.readers.rows import Problem
 
 Fields = Mapping[str, str | list[str]]
 
@@ -31,17 +32,6 @@ class Example:
 
   id: str
   fields: Fields
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-  """A malformed record, told rather than dropped: `str()` gives 'file:line: reason'."""
-
-  place: str
-  reason: str
-
-  def __str__(self) -> str:
-    return f"{self.place}: {self.reason}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,24 +1,14 @@
 """What the discoveries share: their entries, what they tell, and how P3 makes a name."""
 
-import dataclasses
 import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from flan_jax.data.readers.rows import Problem
+
 TaskEntry = dict[str, Any]  # as tasks.yaml has it, see flan_jax.data.specs.TaskSpec
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-  """A file, or a part of one, that gives no task."""
-
-  place: str
-  reason: str
-
-  def __str__(self) -> str:
-    return f"{self.place}: {self.reason}"
 
 
 def defaults(entry: Mapping[str, Any]) -> TaskEntry:

@@ -1,5 +1,6 @@
 """What a reader gives: raw records by random access, each with a stable id and a place that a person can look at."""
 
+import dataclasses
 import functools
 import mmap
 import pathlib
@@ -14,6 +15,17 @@ from flan_jax import errors
 
 class NoExample(Exception):  # noqa: N818 (no error: the file is as it should be)
   """The record is sound but gives no example; `str()` is the reason, and how often it was met is counted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+  """A malformed record, or a file that gives nothing, told rather than dropped: `str()` gives 'file:line: reason'."""
+
+  place: str
+  reason: str
+
+  def __str__(self) -> str:
+    return f"{self.place}: {self.reason}"
 
 
 @runtime_checkable
