@@ -240,17 +240,18 @@ class Renderer:
     return style.fits(len(choices)) and (not style.answer or self._target(exemplar.fields).strip() in choices)
 
   def _candidates(self, wanted: int, key: tuple) -> Iterator[sources.Example]:
-    """The publisher's exemplars in a drawn order, or training examples.
+    """The publisher's exemplars in a drawn order, or training examples; of a task without such, others like the query.
 
     Candidate i is a draw of its own, so that the exemplars of k shots are the first k of those of more shots.
     """
-    published, train = self.source.exemplars, self.splits.train
+    published = self.source.exemplars
+    pool = self.splits.train if len(self.splits.train) else self.splits.held_out
     if published:
       yield from sorted(published, key=lambda exemplar: draws.hash64(*key, "exemplar", exemplar.id))
-    elif len(train):
+    elif len(pool):
       # A task with as few training examples as shots needs n (ln n + c) draws to meet them all; 64 + 16 k is plenty.
       for i in range(64 + 16 * wanted):
-        yield self.source[train[draws.draw(len(train), *key, "exemplar", i)]]
+        yield self.source[pool[draws.draw(len(pool), *key, "exemplar", i)]]
 
   def _solved(
     self,

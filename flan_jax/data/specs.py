@@ -38,7 +38,7 @@ class TaskSpec:
     option_target: whether the answer is an option's 'text', its 'marker' (where options are listed), or 'drawn'.
     cap: the most examples that the task's rate in a mixture counts.
     held_out_percent: share of the examples, in percent, that no training run sees.
-    evaluation_only: whether no mixture may train on it.
+    evaluation_only: whether no mixture may train on it; all of its examples are held out.
     category: as the collection says; by default its type's.
     dataset: what the task was made of; by default its name.
     inverted: whether a second task asks the other way round, where its type has an inverted type.

@@ -47,7 +47,7 @@ _SPLITS: weakref.WeakKeyDictionary[sources.Source, Splits] = weakref.WeakKeyDict
 def _split(source: sources.Source) -> Splits:
   contents = np.fromiter((content(source[i].fields) for i in range(len(source))), np.uint64, len(source))
   # In hundredths of a percent: 5% of the 10,000 equally likely draws.
-  threshold = round(source.spec.held_out_percent * 100)
+  threshold = 10_000 if source.spec.evaluation_only else round(source.spec.held_out_percent * 100)
   draw_of = (draws.draw(10_000, "held_out", int(c)) for c in _deciding(source, contents))
   held_out = np.fromiter((drawn < threshold for drawn in draw_of), bool, len(contents))
   return Splits(

@@ -16,6 +16,16 @@ SAMPLES = {"suites.gsm8k": 400, "suites.tydiqa_en": 440, "suites.tydiqa_ko": 276
 TEXT_ANSWERS = {"suites.bbh_ruin_names": 2, "suites.bbh_movie_recommendation": 1}
 
 
+def test_all_of_a_suite_is_asked_and_exemplars_are_others_of_it(shared_data):
+  renderer = rendering.Renderer("suites.bbh_snarks", shared_data)
+  assert len(renderer.splits.train) == 0
+  assert len(renderer.splits.held_out) == len(renderer.source) == 178
+  for i in range(20):
+    made = renderer.render(renderer.source[i], format="few_shot", shots=3)
+    assert made.shots == 3
+    assert renderer.source[i].id not in made.exemplar_ids
+
+
 def of(suite: str) -> list[str]:
   return [name for name in SUITES if suite in specs.get_task(name).tags]
 
