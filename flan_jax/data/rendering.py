@@ -208,24 +208,29 @@ class Renderer:
     shots: int | None,
     key: tuple,
   ) -> list[sources.Example]:
-    """Different solved examples, never the query: what is asked tells them apart, whatever the ids and answers are."""
+    """Different solved examples, never the query, whatever their ids: they ask something else or answer differently."""
     fewest, most = self._shots
     wanted = fewest + draws.draw(most - fewest + 1, *key, "shots") if shots is None else shots
-    taken = {self._question(example)}
+    taken = set(self._told_by(example))
     found = []
     if wanted <= 0:
       return found
-    for candidate in self._candidates(wanted, key):
-      question = self._question(candidate)
-      if question in taken:
+    for candidate in self._candidates(example, wanted, key):
+      told = self._told_by(candidate)
+      if not taken.isdisjoint(told):
         continue
-      taken.add(question)
+      taken.update(told)
       if (form.rationale and "rationale" not in candidate.fields) or not self._listable(style, candidate):
         continue
       found.append(candidate)
       if len(found) == wanted:
         break
     return found
+
+  def _told_by(self, example: sources.Example) -> list[tuple]:
+    """What an example asks, with each of the answers that it accepts."""
+    answers = example.fields.get(mapping.REFERENCES, ()) if self._has_references else ()
+    return [(self._question(example), answer) for answer in answers or (self._target(example.fields).strip(),)]
 
   def _question(self, example: sources.Example) -> tuple[str | tuple[str, ...] | None, ...]:
     """What an example asks: its fields without those that the answer is made of."""
@@ -239,7 +244,7 @@ class Renderer:
     choices = exemplar.fields.get("choices", ())
     return style.fits(len(choices)) and (not style.answer or self._target(exemplar.fields).strip() in choices)
 
-  def _candidates(self, wanted: int, key: tuple) -> Iterator[sources.Example]:
+  def _candidates(self, example: sources.Example, wanted: int, key: tuple) -> Iterator[sources.Example]:
     """The publisher's exemplars in a drawn order, or training examples; of a task without such, others like the query.
 
     Candidate i is a draw of its own, so that the exemplars of k shots are the first k of those of more shots.
@@ -247,7 +252,9 @@ class Renderer:
     published = self.source.exemplars
     pool = self.splits.train if len(self.splits.train) else self.splits.held_out
     if published:
-      yield from sorted(published, key=lambda exemplar: draws.hash64(*key, "exemplar", exemplar.id))
+      # An instance that is among them as well may have been given other answers there.
+      others = (one for one in published if self._question(one) != self._question(example))
+      yield from sorted(others, key=lambda exemplar: draws.hash64(*key, "exemplar", exemplar.id))
     elif len(pool):
       # A task with as few training examples as shots needs n (ln n + c) draws to meet them all; 64 + 16 k is plenty.
       for i in range(64 + 16 * wanted):
