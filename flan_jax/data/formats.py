@@ -32,6 +32,9 @@ FORMATS = {
   )
 }
 
+# What a few-shot prompt is without exemplars.
+WITHOUT_EXEMPLARS = {"few_shot": "zero_shot", "few_shot_bare": "zero_shot", "few_shot_cot": "cot"}
+
 # What a task that is trained on alone gets, and a mixture that says nothing: (format, weight) and (fewest, most) shots.
 DEFAULT_FORMATS: tuple[tuple[str, int], ...] = tuple((name, 1) for name in FORMATS)
 DEFAULT_SHOTS = (2, 5)

@@ -101,10 +101,17 @@ def _matching(part: PartEntry, entry: Entry, data_dir: str | None) -> list[specs
     for spec in matched:
       if pattern == spec.name:
         _check_named(spec, entry)
-      elif (spec.evaluation_only and not entry.evaluation_only) or (spec.inverted_of and not part.inverted):
+      elif (
+        (spec.evaluation_only and not entry.evaluation_only)
+        or (spec.inverted_of and not part.inverted)
+        or (_OF_A_SUITE.intersection(spec.tags) and not _OF_A_SUITE.intersection(part.tags or ()))
+      ):
         continue
       found[spec.name] = spec
   return list(found.values())
+
+
+_OF_A_SUITE = frozenset(["mmlu"])  # tags of tasks that were made of a suite: trained on only where they are asked for
 
 
 def _check_named(spec: specs.TaskSpec, entry: Entry) -> None:

@@ -61,8 +61,8 @@ def parse(text: str) -> Asked:
   base, arguments = found.groups()
   try:
     call = ast.parse(f"f({arguments})", mode="eval").body
-    if not isinstance(call, ast.Call) or call.args:
-      raise SyntaxError("arguments are written NAME=VALUE")
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+      raise SyntaxError("arguments are written NAME=VALUE, in one pair of brackets")
     if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
       raise SyntaxError("an argument is given twice")
     given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
@@ -166,10 +166,13 @@ def _tasks(part: "Part", change: Asked, data_dir: str | None) -> tuple[str, ...]
 
 
 def _licensed(licence: str, patterns: Sequence[str]) -> bool:
-  written = licence.strip().casefold()
+  # Several licences apply together, so each has to be allowed.
+  written = [each.strip().casefold() for each in licence.split(", ")]
   if not patterns:
     return True
-  return written not in _UNKNOWN and any(fnmatch.fnmatchcase(written, pattern.casefold()) for pattern in patterns)
+  return not _UNKNOWN.intersection(written) and all(
+    any(fnmatch.fnmatchcase(each, pattern.casefold()) for pattern in patterns) for each in written
+  )
 
 
 def _first_tasks(parts: "list[Part]", change: Asked) -> "list[Part]":
@@ -221,4 +224,4 @@ _ARGUMENT_TYPES = {
   "licences": (_texts, "a list of patterns such as 'MIT'"),
 }
 _CALL = re.compile(r"\s*([^\s()]+)\s*\((.*)\)\s*", re.DOTALL)
-_UNKNOWN = ("", "unknown")
+_UNKNOWN = frozenset(["", "unknown"])

@@ -111,6 +111,11 @@ class Renderer:
     """Whether one of the formats can be drawn for an example; all of them may want a rationale that it lacks."""
     return bool(self._plain_ballot) or "rationale" in example.fields
 
+  def without_exemplars(self, format: str) -> str:
+    """The format in which a few-shot prompt is asked that has lost all exemplars; itself where the type has no such."""
+    plain = formats_.WITHOUT_EXEMPLARS.get(format, format)
+    return plain if plain in self._prompts else format
+
   def render(
     self, example: sources.Example, variant: int = 0, *, format: str | None = None, shots: int | None = None
   ) -> Rendered:
@@ -152,8 +157,8 @@ class Renderer:
     exemplars = self._exemplars(example, form, style, shots, key) if form.few_shot else []
     parts = [head] if (head := prompt.head(fields).rstrip()) else []
     parts += [self._solved(prompt, exemplar.fields, style, closer) for exemplar in exemplars]
-    if prompt.negative and (negatives := self.source.negatives):
-      parts.append(prompt.negative(negatives[draws.draw(len(negatives), *key, "negative")].fields))
+    if prompt.negative and (negative := self._negative(example, key)):
+      parts.append(prompt.negative(negative.fields))
     parts.append(prompt.turn.render(fields, _block(style, choices)))
     written = _written(style, answer, choices)
     return Rendered(
@@ -226,6 +231,11 @@ class Renderer:
       if len(found) == wanted:
         break
     return found
+
+  def _negative(self, example: sources.Example, key: tuple) -> sources.Example | None:
+    """One of the publisher's wrongly solved examples; not of the query."""
+    others = [one for one in self.source.negatives if self._question(one) != self._question(example)]
+    return others[draws.draw(len(others), *key, "negative")] if others else None
 
   def _told_by(self, example: sources.Example) -> list[tuple]:
     """What an example asks, with each of the answers that it accepts."""
@@ -326,14 +336,20 @@ _OF_EXEMPLARS = ("explanation",)  # fields that publishers' exemplars have and e
 
 @functools.cache
 def _styles(target: str, choices: int, answer_listed: bool) -> list[specs.OptionStyle]:
-  """The styles for so many choices whose target is of a kind; an answer that is not listed has no marker."""
-  return [
-    style
-    for style in specs.option_styles()
-    if style.fits(choices)
-    and target in ("drawn", "marker" if style.answer else "text")
-    and (answer_listed or not style.answer)
-  ]
+  """The styles for so many choices.
+
+  Args:
+    target: of the spec. For 'text' the answer is the option's text in every style; otherwise a style with markers has
+      the marker as answer and says so, and where a drawn one has none, the answer is the text.
+    answer_listed: an answer that is no option has no marker.
+  """
+  fitting = [style for style in specs.option_styles() if style.fits(choices)]
+  texts = [style for style in fitting if not style.answer]
+  markers = [style for style in fitting if style.answer and answer_listed]
+  if target == "text":
+    return texts
+  unmarked = [style for style in texts if not style.markers]
+  return (markers or unmarked) if target == "marker" else [*unmarked, *markers]
 
 
 def _block(style: specs.OptionStyle | None, choices: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,12 @@ class Source:
   def rows(self) -> np.ndarray:
     """int64 [len(self)]: the record in the file that each example is."""
     return self._scanned[0]
+
+  @functools.cached_property
+  def made_of(self) -> Callable[[int], str] | None:
+    """Where several tasks are made of the same records: from an example's index to what its record was."""
+    original = getattr(self._rows, "original", None)
+    return None if original is None else lambda index: original(int(self.rows[index]))
 
   @property
   def records(self) -> int:

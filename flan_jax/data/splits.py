@@ -1,13 +1,20 @@
-"""Which examples no training run sees: decided by content, so that copies of an example all stand on one side."""
+"""Which examples no training run sees: decided by content, so that copies of an example all stand on one side.
+
+What decides is the question, where the type says what that is (`bare`, the fields that a prompt shows): a question with
+several answers stands on one side with all of them. Of another type all fields decide. What several tasks make of one
+record (PromptSource's templates of a dataset, a task and the one that asks the other way round) stands on one side,
+too. Not known is what rendered prompts were made of (P3's files): two files of a dataset decide by their own texts.
+"""
 
 import dataclasses
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import UInt64
 
 from flan_jax import draws
-from flan_jax.data import sources
+from flan_jax.data import sources, specs, templates
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -17,12 +24,12 @@ class Splits:
   Attributes:
     train: int32, what a store holds and exemplars are taken from.
     held_out: int32, what evaluation asks.
-    contents: uint64 [len(source)], `content` of every example.
+    deciding: uint64 [len(source)], equal for examples that stand on one side together.
   """
 
   train: np.ndarray
   held_out: np.ndarray
-  contents: np.ndarray
+  deciding: np.ndarray
 
 
 def split(source: sources.Source) -> Splits:
@@ -33,7 +40,7 @@ def split(source: sources.Source) -> Splits:
 
 
 def content(fields: sources.Fields) -> int:
-  """A 64-bit hash of all fields of an example: equal for duplicates, whatever their ids."""
+  """A 64-bit hash of fields: equal for duplicates, whatever their ids."""
   parts = []
   for name in sorted(fields):
     value = fields[name]
@@ -45,26 +52,34 @@ _SPLITS: weakref.WeakKeyDictionary[sources.Source, Splits] = weakref.WeakKeyDict
 
 
 def _split(source: sources.Source) -> Splits:
-  contents = np.fromiter((content(source[i].fields) for i in range(len(source))), np.uint64, len(source))
+  deciding = _deciding(source)
   # In hundredths of a percent: 5% of the 10,000 equally likely draws.
   threshold = 10_000 if source.spec.evaluation_only else round(source.spec.held_out_percent * 100)
-  draw_of = (draws.draw(10_000, "held_out", int(c)) for c in _deciding(source, contents))
-  held_out = np.fromiter((drawn < threshold for drawn in draw_of), bool, len(contents))
+  draw_of = (draws.draw(10_000, "held_out", int(key)) for key in deciding)
+  held_out = np.fromiter((drawn < threshold for drawn in draw_of), bool, len(deciding))
   return Splits(
     train=np.flatnonzero(~held_out).astype(np.int32),
     held_out=np.flatnonzero(held_out).astype(np.int32),
-    contents=contents,
+    deciding=deciding,
   )
 
 
-def _deciding(source: sources.Source, contents: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
-  """What decides on which side each example stands.
-
-  A task that asks the other way round goes by the content of the original: what is held out there, is here. A record
-  that is no example there goes by its own.
-  """
+def _deciding(source: sources.Source) -> UInt64[np.ndarray, "n"]:
+  own = np.fromiter(map(_own(source), range(len(source))), np.uint64, len(source))
   if source.original is None or not len(source.original):
-    return contents
+    return own
+  # A task that asks the other way round goes by the original; a record that is no example there goes by its own.
   theirs = source.original.rows
   at = np.searchsorted(theirs, source.rows).clip(max=len(theirs) - 1)
-  return np.where(theirs[at] == source.rows, split(source.original).contents[at], contents)
+  return np.where(theirs[at] == source.rows, split(source.original).deciding[at], own)
+
+
+def _own(source: sources.Source) -> Callable[[int], int]:
+  """What decides for an example, by its index."""
+  if source.made_of is not None:
+    return lambda i: draws.hash64(source.made_of(i))
+  kind = specs.get_type(source.spec.type)
+  asking = templates.variables(kind.bare) - templates.variables(kind.target) - {"choices", "rationale"}
+  if not asking:
+    return lambda i: content(source[i].fields)
+  return lambda i: content({name: value for name, value in source[i].fields.items() if name in asking})

@@ -1,6 +1,7 @@
 """From examples to tokens that fit a row: the length rule, the same for the store and for SeqIO.
 
-Tokens and their EOS must fit. A few-shot prompt loses exemplars, one at a time, until they do. Then the longest of the
+Tokens and their EOS must fit. A few-shot prompt loses exemplars, one at a time, until they do; without any it is asked
+as a zero-shot prompt is. Then the longest of the
 fields that the type calls context is shortened (see `shortening`). What is still too long is left out and the reason
 told: neither a question, nor an instruction, nor a target is ever cut.
 
@@ -152,7 +153,8 @@ def _drop_exemplars(
   while long := [i for i in long if out[i].left_out == INPUTS_TOO_LONG and out[i].rendered.shots > 0]:
     for i in long:
       drawn = out[i].rendered
-      out[i].rendered = renderer.render(examples[i], variant, format=drawn.format, shots=drawn.shots - 1)
+      form = drawn.format if drawn.shots > 1 else renderer.without_exemplars(drawn.format)
+      out[i].rendered = renderer.render(examples[i], variant, format=form, shots=drawn.shots - 1)
       out[i].exemplars_dropped += 1
     for i, tokens in zip(long, vocabulary.encode([out[i].rendered.inputs for i in long]), strict=True):
       out[i].inputs = tokens

@@ -75,8 +75,15 @@ def test_wordings_differ_after_t5_tokenisation(name, shared_data):
   # T5's tokens know no line breaks and no double spaces: wordings that differ in these alone are one. (The demo has a
   # vocabulary of its own, with line breaks, which was trained on its wordings as they are.)
   tokens_of = t5_tokens(shared_data)
-  seen = [tuple(tokens_of(wording.turn.replace("{{", "").replace("}}", ""))) for wording in zero_shot_wordings(name)]
-  assert len(set(seen)) == len(seen)
+  for wordings in (zero_shot_wordings(name), *specs.get_type(name).wordings.values()):
+    seen = {tuple(tokens_of(two_turns(wording))): wording.id for wording in wordings}
+    assert sorted(seen.values()) == sorted(wording.id for wording in wordings)
+
+
+def two_turns(wording: specs.Wording) -> str:
+  """What a wording says around a solved example and a query."""
+  turn, head = (text.replace("{{", "").replace("}}", "") for text in (wording.turn, wording.head))
+  return wording.join.join([head, f"{turn} solved{wording.after}", wording.negative, turn])
 
 
 @pytest.mark.parametrize("name", TYPES)

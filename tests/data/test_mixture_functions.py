@@ -71,6 +71,11 @@ def test_what_cannot_be_is_told(shop, name, told):
     mixtures.get_mixture(name)
 
 
+def test_brackets_behind_brackets_are_refused():
+  with pytest.raises(errors.UsageError, match="one pair of brackets"):
+    mixture_functions.parse("flan2021(without=['sentiment'])(tasks=3)")
+
+
 @given(text=st.text(max_size=40))
 def test_any_text_is_read_or_refused(text):
   try:

@@ -59,7 +59,7 @@ def test_exemplars_are_other_training_examples_and_prefix_stable(toy_files, inde
   chosen = [ids[i] for i in rendered.exemplar_ids]
   assert len(chosen) == rendered.shots == shots
   assert set(chosen) <= set(parts.train.tolist())
-  assert len({parts.contents[i] for i in [*chosen, index]}) == shots + 1
+  assert len({parts.deciding[i] for i in [*chosen, index]}) == shots + 1
   more = renderer.render(source[index], variant, format=form, shots=shots + 1)
   assert more.exemplar_ids[:shots] == rendered.exemplar_ids
   assert (more.wording, more.targets) == (rendered.wording, rendered.targets)
@@ -74,7 +74,7 @@ def test_a_task_with_fewer_examples_than_shots_uses_all_of_them(toy):
   spec = dataclasses.replace(specs.get_task("toy.capitals"), held_out_percent=85.0)
   renderer = rendering.Renderer(spec, toy.data_dir)
   train = renderer.splits.train
-  different = len(set(renderer.splits.contents[train].tolist()))
+  different = len(set(renderer.splits.deciding[train].tolist()))
   query = renderer.source[int(renderer.splits.held_out[0])]
   assert renderer.render(query, format="few_shot", shots=50).shots == different < 50
 
@@ -119,6 +119,13 @@ def test_a_target_is_a_marker_only_where_the_list_says_so(toy):
     assert made.inputs.count(style.request) == 1 + made.shots  # every exemplar has it, and answers so
   assert min(letters, texts) > 30
   assert letters + texts == 5 * len(renderer.source)
+
+
+def test_a_marker_that_cannot_be_gives_way_to_the_text(toy):
+  assert rendering._styles("marker", 40, True) == rendering._styles("marker", 3, False)
+  assert all(not style.markers for style in rendering._styles("marker", 40, True))
+  drawn = rendering._styles("drawn", 4, True)
+  assert all(bool(style.markers) == bool(style.answer) for style in drawn)  # what bears a marker asks for it
 
 
 def test_more_than_26_options_are_listed_without_markers_and_whole(tmp_path, monkeypatch):
@@ -247,4 +254,4 @@ def test_copies_of_the_query_are_no_exemplars_of_it(toy):
   for variant in range(50):
     chosen = renderer.render(renderer.source[10], variant, format="few_shot", shots=20).exemplar_ids
     assert not {"11", "21"} & set(chosen)
-  assert splits.content(renderer.source[10].fields) == int(renderer.splits.contents[20])
+  assert splits.content(renderer.source[10].fields) == int(renderer.splits.deciding[20])

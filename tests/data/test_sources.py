@@ -153,7 +153,7 @@ def test_held_out_is_decided_by_content(toy):
   parts = splits.split(source)
   assert sorted([*parts.train, *parts.held_out]) == list(range(60))
   assert 3 <= len(parts.held_out) <= 25  # 20% of 60
-  assert parts.contents[10] == parts.contents[20]
+  assert parts.deciding[10] == parts.deciding[20]
   assert (10 in parts.train) == (20 in parts.train)
   assert splits.split(source) is parts
 
@@ -166,6 +166,17 @@ def test_the_held_out_share_is_the_declared_one(monkeypatch, tmp_path):
     source = sources.open_source(dataclasses.replace(base, held_out_percent=percent), tmp_path)
     # Four standard deviations of a binomial: 4 * sqrt(0.05 * 0.95 / 4000) = 1.4 percent points.
     assert abs(100 * len(splits.split(source).held_out) / 4000 - percent) < 1.4
+
+
+def test_a_question_with_several_answers_stands_on_one_side(tmp_path):
+  rows = [{"question": f"q{i % 50}?", "answer": f"a{i}"} for i in range(200)]
+  (tmp_path / "f.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+  spec = dataclasses.replace(spec_of({"jsonl": "f.jsonl"}), type="closed_book_qa", held_out_percent=30.0)
+  source = sources.open_source(spec, tmp_path)
+  parts = splits.split(source)
+  asked = [{source[i].fields["question"] for i in side.tolist()} for side in (parts.train, parts.held_out)]
+  assert asked[0].isdisjoint(asked[1])
+  assert min(map(len, asked)) > 5
 
 
 def test_what_is_held_out_of_a_task_is_held_out_of_the_one_that_asks_the_other_way_round(tmp_path, monkeypatch):

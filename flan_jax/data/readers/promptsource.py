@@ -75,6 +75,10 @@ class RenderedRows:
     parts = self._render({**columns, "answer_choices": choices}, key).split(_PARTED)
     return _columns(_unescaped(parts), [choice for choice in _unescaped(choices or []) if choice])
 
+  def original(self, row: int) -> str:
+    """The record that all templates of the dataset are rendered over."""
+    return json.dumps(self._rows.read(row), sort_keys=True, default=str)
+
   def id(self, row: int) -> str:
     """The record's."""
     return self._rows.id(row)

@@ -33,6 +33,7 @@ class Rows(Protocol):
   """Numbered raw records. Opening is cheap; a record is read when it is asked for.
 
   Publishers who give solved examples have them in two more methods, `exemplars()` and `negatives()`, lists of records.
+  Where other readers make other records of the same file, `original(row)` is a text that is the same in all of them.
 
   Attributes:
     file: the path, for people.
