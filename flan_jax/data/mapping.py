@@ -4,12 +4,14 @@
     [sol1, sol2]                    a list of columns
     "{{ question }} ({{ year }})"   a sandboxed Jinja text over columns; one `{{ expression }}` alone keeps its value
     {choice: label}                 the option that the column names: its index, letter or text; `first: 1` counts from
-                                    1, `markers: choices.label` lists the options' own markers
+                                    1 (and says, as `first: 0` does, that '2' is never an option's text), `markers:
+                                    choices.label` lists the options' own markers
 
 `answer` may be a list: then all of it are references, and the first is the answer.
 """
 
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -51,11 +53,13 @@ def mapped(record: Mapping[str, Any], spec: specs.TaskSpec, kind: specs.TaskType
 
 def _mapped_field(name: str, how: Any, record: Mapping[str, Any], choices: Sequence[str]) -> str | list[str]:
   value = _value(how, record, choices)
-  if name == "answer" and isinstance(value, list | tuple):
-    value = list(dict.fromkeys(text for text in map(_stripped, value) if text))
-    if not value:
-      raise NoExample("the list of answers is empty")
-  return _text(value, name)
+  if name != "answer" or not isinstance(value, list | tuple):
+    return _text(value, name)
+  answers = _text([answer for answer in value if not _is_absent(answer)], name)
+  answers = list(dict.fromkeys(text for text in answers if text))
+  if not answers:
+    raise NoExample("the list of answers is empty")
+  return answers
 
 
 def _value(how: Any, record: Mapping[str, Any], choices: Sequence[str]) -> Any:
@@ -106,30 +110,43 @@ def _choice(how: Mapping[str, Any], record: Mapping[str, Any], choices: Sequence
   'yes'
   """
   label = _value(how["choice"], record, ())
-  if label is None:
+  if _is_absent(label):
     raise ValueError(f"there is no label ({_described(how['choice'], record)})")
   markers = [str(marker) for marker in _column(record, how["markers"]) or ()] if "markers" in how else []
   if label in ("", -1, "-1"):
     raise NoExample("the record has no label")
   text = str(label).strip()
-  if text in markers:
-    index = markers.index(text)
-  elif re.fullmatch(r"\d+", text):
-    index = int(text) - int(how.get("first", 0))
-  elif text in choices:
+  index = markers.index(text) if text in markers else _position(text, int(how.get("first", 0)))
+  if text in choices and text not in markers and (index is None or "first" not in how):
+    if index is not None and 0 <= index < len(choices) and choices[index] != text and "markers" not in how:
+      raise ValueError(
+        f"the label {text!r} is ambiguous: option number {index} from 0 is {choices[index]!r}, but {text!r} is an "
+        "option too; write `first: 0` or `first: 1` beside `choice:` where it is a number or letter, or the column "
+        "alone where it is the answer itself"
+      )
     return text
-  elif re.fullmatch(r"\(?[A-Za-z][).]?", text):
-    index = ord(text.strip("().").upper()) - ord("A")
-  else:
+  if index is None:
     raise ValueError(f"the label {text!r} names none of the options {choices}")
   if not 0 <= index < len(choices):
     raise ValueError(f"the label {text!r} names no option: there are {len(choices)}")
   return choices[index]
 
 
+def _position(text: str, first: int) -> int | None:
+  """Which option, from 0, a number or a letter stands for; None for any other text."""
+  if re.fullmatch(r"[0-9]+", text):
+    return int(text) - first
+  return ord(text.strip("().").upper()) - ord("A") if re.fullmatch(r"\(?[A-Za-z][).]?", text) else None
+
+
+def _is_absent(value: Any) -> bool:
+  """Whether it stands for nothing: None, Jinja's undefined, or NaN, which is how pandas writes a missing value."""
+  return value is None or isinstance(value, jinja2.Undefined) or (isinstance(value, float) and math.isnan(value))
+
+
 def _text(value: Any, name: str) -> str | list[str]:
-  """A text, stripped, or a list of such; '' for None."""
-  if value is None or isinstance(value, jinja2.Undefined):
+  """A text, stripped, or a list of such; '' for what is absent."""
+  if _is_absent(value):
     return ""
   if isinstance(value, str):
     return value.strip()
@@ -137,7 +154,9 @@ def _text(value: Any, name: str) -> str | list[str]:
     raise ValueError(f"the column {name!r} holds {type(value).__name__}, not text")
   if isinstance(value, int | float):
     return str(value)
-  if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in value):
+  if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in value) or any(
+    map(_is_absent, value)
+  ):
     raise ValueError(f"the column {name!r} holds a list of other things than texts")
   return [_stripped(item) for item in value]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import flan_jax.collections
 from flan_jax import errors
-from flan_jax.data import discovery, frames, spec_files
+from flan_jax.data import discovery, frames, spec_files, spec_values
 
 DEFAULT_CAP = 100_000
 DEFAULT_HELD_OUT_PERCENT = 5.0
@@ -275,6 +275,7 @@ def _task(path: pathlib.Path, entry: dict[str, Any]) -> TaskSpec:
   collection = path.parent.name
   choices = entry.get("choices")
   kind = _type_of(path, entry)
+  spec_values.check_task(path, entry, (*kind.fields, *kind.optional))
   name = f"{collection}.{entry['name']}"
   spec = TaskSpec(
     **{

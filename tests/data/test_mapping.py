@@ -63,11 +63,36 @@ def test_several_answers_are_references_each_once():
   assert mapping.REFERENCES not in mapped({"question": "q", "answer": "one"})
 
 
+def test_what_is_absent_in_a_list_of_answers_is_no_answer():
+  assert mapped({"question": "q", "answer": [None, "one", float("nan"), 2]})[mapping.REFERENCES] == ["one", "2"]
+  assert "hint" not in mapped({"question": "q", "answer": "a", "hint": float("nan")})
+
+
+@pytest.mark.parametrize("digits", [("1", "2", "3", "4", "5"), (" 1", "2 ", "3", "4", "5")])
+def test_a_number_that_is_also_an_option_must_be_told_which_it_is(digits):
+  record = {"question": "q", "label": 1}
+  with pytest.raises(ValueError, match=r"'1' is ambiguous.*'2'.*`first: 0` or `first: 1`.*the column alone"):
+    mapped(record, {"answer": {"choice": "label"}}, choices=digits)
+  assert mapped(record, {"answer": {"choice": "label", "first": 0}}, choices=digits)["answer"] == "2"
+  assert mapped(record, {"answer": {"choice": "label", "first": 1}}, choices=digits)["answer"] == "1"
+  assert mapped(record, {"answer": "label"}, choices=digits)["answer"] == "1"
+  assert mapped({**record, "label": 5}, {"answer": {"choice": "label"}}, choices=digits)["answer"] == "5"
+
+
+def test_a_letter_that_is_also_an_option_must_be_told_which_it_is():
+  record, blood = {"question": "q", "label": "B"}, ("AB", "A", "B", "O")
+  with pytest.raises(ValueError, match="'B' is ambiguous"):
+    mapped(record, {"answer": {"choice": "label"}}, choices=blood)
+  assert mapped(record, {"answer": {"choice": "label", "first": 0}}, choices=blood)["answer"] == "A"
+  assert mapped({**record, "label": "O"}, {"answer": {"choice": "label"}}, choices=blood)["answer"] == "O"
+  assert mapped(record, {"answer": {"choice": "label"}}, choices=("A", "B"))["answer"] == "B"
+
+
 @pytest.mark.parametrize(
   ("record", "fields", "reason"),
   [
     ({"question": "q", "answer": []}, {}, "the list of answers is empty"),
-    ({"question": "q", "answer": ["", " "]}, {}, "the list of answers is empty"),
+    ({"question": "q", "answer": ["", " ", None, float("nan")]}, {}, "the list of answers is empty"),
     ({"question": "q", "label": -1}, {"answer": {"choice": "label"}}, "the record has no label"),
   ],
 )
@@ -86,6 +111,11 @@ def test_a_record_without_an_answer_is_no_example(record, fields, reason):
     ({"question": "q", "label": 7}, {"answer": {"choice": "label"}}, "the label '7' names no option: there are 2"),
     ({"question": "q", "label": "seven"}, {"answer": {"choice": "label"}}, "'seven' names none of the options"),
     ({"question": "q"}, {"answer": {"choice": "label"}}, "there is no label"),
+    ({"question": "q", "label": float("nan")}, {"answer": {"choice": "label"}}, "there is no label"),
+    ({"question": "q", "answer": float("nan")}, {}, "the field 'answer' .* is empty"),
+    ({"question": "q", "answer": ["one", True]}, {}, "the column 'answer' holds a list of other things than texts"),
+    ({"question": "q", "answer": ["one", {"a": 1}]}, {}, "the column 'answer' holds a list of other things"),
+    ({"question": "q", "answer": "a", "hint": ["one", None]}, {}, "the column 'hint' holds a list of other things"),
     ({"question": "q"}, {"answer": "{{ nothing.at_all }}"}, "cannot be computed: 'nothing' is undefined"),
     ({"question": "q"}, {"answer": "{{ 1 / 0 }}"}, "cannot be computed"),
     ({"question": "q"}, {"answer": "{{ question.__class__.__mro__ }}"}, "cannot be computed|is empty|holds"),
@@ -97,7 +127,7 @@ def test_a_malformed_record_says_why(record, fields, reason):
 
 
 values = st.recursive(
-  st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+  st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
   lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
   max_leaves=6,
 )

@@ -53,8 +53,9 @@ def test_any_tsv_reads_as_its_lines(tmp_path_factory, rows, last_break):
 def test_any_bytes_are_examples_or_problems(tmp_path_factory, content, kind):
   folder = tmp_path_factory.mktemp("bytes")
   (folder / "f").write_bytes(content)
-  source = sources.open_source(spec_of({kind: "f", "columns": ["question", "answer"]}), folder)
-  lines = [line for line in content.split(b"\n") if line]
+  columns = {"columns": ["question", "answer"]} if kind == "tsv" else {}
+  source = sources.open_source(spec_of({kind: "f", **columns}), folder)
+  lines = [line for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip(b"\r")]
   assert len(source) + len(source.problems) == len(lines)
   assert all(problem.place.startswith(f"{folder}/f:") and problem.reason for problem in source.problems)
   assert all(source[i].fields["answer"] for i in range(len(source)))
@@ -107,6 +108,8 @@ def test_a_missing_file_names_itself_its_origin_and_its_folder(tmp_path):
   [
     ({"cvs": "f"}, "names not one of the readers tsv, jsonl, "),
     ({"tsv": "f"}, "neither `columns"),
+    ("f", "the reader is 'f', not a mapping"),
+    ({"promptsource": "f", "template": "t"}, "the reader 'promptsource' has no 'rows'"),
     ({"generator": "os.path.join"}, "not of the form COLLECTION.MODULE"),
     ({"generator": "demo.nothing_of_the_sort"}, "there is no generator module"),
   ],

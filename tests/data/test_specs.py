@@ -1,6 +1,7 @@
 """Specs are found by name, expanded from tables, and refused with the file and the nearest right word."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -68,10 +69,10 @@ def test_an_unknown_name_is_told_the_nearest(toy, find, name, told):
     ("name: t", "a list was expected, not dict"),
     ("- t", "an entry is 't', not a mapping"),
     (
-      "- {name: t, reader: {}, type: reasoned_question, cluster: c, show_options: often}",
+      "- {name: t, reader: {jsonl: f}, type: reasoned_question, cluster: c, show_options: often}",
       "show_options is 'often', not one of drawn",
     ),
-    ("- &t {name: t, reader: {}, type: reasoned_question, cluster: c}\n- *t", "two tasks are called"),
+    ("- &t {name: t, reader: {jsonl: f}, type: reasoned_question, cluster: c}\n- *t", "two tasks are called"),
     ("- {name: t, reader: {}, type: reasoned_question, cluster: c, for_each: 3}", "for_each is neither"),
     ("- {name: t, reader: {}, type: reasoned_qestion, cluster: c}", "task 't'.*Nearest: reasoned_question"),
     ("- {discover: p4}", "discover: 'p4' is none of"),
@@ -82,6 +83,42 @@ def test_a_mistake_in_a_file_is_told_with_its_place(tmp_path, monkeypatch, text,
   (tmp_path / "bad" / "tasks.yaml").write_text(text, encoding="utf-8")
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
   with pytest.raises(errors.FlanJaxError, match=told):
+    specs.task_names("bad")
+
+
+@pytest.mark.parametrize(
+  ("more", "told"),
+  [
+    ("choices: yes", "choices is 'yes', not a list of texts or numbers"),
+    ("cap: many", "cap is 'many', not a whole number"),
+    ("held_out_percent: half", "held_out_percent is 'half', not a number"),
+    ("inverted: no", "inverted is 'no', not true or false"),
+    ("tags: mine", "tags is 'mine', not a list of texts"),
+    ("reader: file.jsonl", "reader is 'file.jsonl', not a mapping"),
+    ("reader: {}", "names not one of the readers tsv, jsonl"),
+    ("reader: {jsonl: f, tsv: f}", "names not one of the readers"),
+    ("reader: {csv: f, delimeter: ';'}", "'csv' has an unknown key 'delimeter'; nearest: delimiter"),
+    ("reader: {tfds: 'a:1.0.0', spilt: test}", "'tfds' has an unknown key 'spilt'; nearest: split"),
+    ("reader: {jsonl: f, split: test}", "'jsonl' has an unknown key 'split'"),
+    ("reader: {tsv: f, header: no}", "header is 'no', not true or false"),
+    ("reader: {tsv: f, columns: question}", "columns is 'question', not a list of texts"),
+    ("reader: {promptsource: f, template: t}", "'promptsource' has no 'rows'"),
+    ("reader: {promptsource: f, template: t, rows: {jsonl: f, spilt: x}}", "'jsonl' has an unknown key 'spilt'"),
+    ("fields: {answer: {chioce: label}}", "'chioce' is no key of {choice: COLUMN}; nearest: choice"),
+    ("fields: {answer: {first: 1}}", "has no 'choice'; write {choice: COLUMN}"),
+    ("fields: {answer: {choice: label, first: one}}", "first is 'one', not a whole number"),
+    ("fields: {answer: 3}", "the field 'answer' is 3, not a column"),
+    ("fields: {anser: a}", "fields: 'anser' is no field of its type; nearest: answer"),
+    ("constants: {questoin: a}", "constants: 'questoin' is no field of its type; nearest: question"),
+  ],
+)
+def test_a_value_that_is_not_what_its_key_wants_is_told(tmp_path, monkeypatch, more, told):
+  (tmp_path / "bad").mkdir()
+  reader = "" if "reader" in more else "reader: {jsonl: f, options_within: question}, "
+  text = f"- {{name: t, {reader}type: reasoned_question, cluster: c, {more}}}"
+  (tmp_path / "bad" / "tasks.yaml").write_text(text, encoding="utf-8")
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
+  with pytest.raises(errors.FlanJaxError, match=r"bad/tasks\.yaml: task 't': .*" + re.escape(told)):
     specs.task_names("bad")
 
 

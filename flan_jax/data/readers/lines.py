@@ -16,7 +16,7 @@ def tsv(entry: Mapping[str, Any], data_dir: pathlib.Path) -> LineRows:
   break.
 
   Raises:
-    FlanJaxError: neither `columns` nor `header`.
+    FlanJaxError: neither `columns` nor `header`, or a header that is not UTF-8.
   """
   path = data_dir / entry["tsv"]
   header = bool(entry.get("header", False))
@@ -50,5 +50,9 @@ def json_object(line: str) -> dict[str, Any]:
 
 
 def _header_columns(path: pathlib.Path) -> list[str]:
-  with path.open(encoding="utf-8") as file:
-    return file.readline().rstrip("\r\n").split("\t")
+  with path.open("rb") as file:
+    written = file.readline()
+  try:
+    return written.decode("utf-8-sig").rstrip("\r\n").split("\t")
+  except UnicodeDecodeError as error:
+    raise errors.FlanJaxError(f"{path}:1: the header is not UTF-8 ({error}); save the file as UTF-8") from None

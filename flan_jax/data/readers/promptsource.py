@@ -145,7 +145,16 @@ def _columns(parts: list[str], choices: list[str]) -> dict[str, Any]:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-  """Safe YAML that reads a tagged mapping (!Template) as a plain one; no other tag means anything."""
+  """Safe YAML that reads a tagged mapping (!Template) as a plain one; no other tag means anything.
+
+  Aliases share what they stand for (a published file shares metadata so), but `<<` would copy it, and so could make
+  a huge mapping of a short file.
+  """
+
+  def flatten_mapping(self, node: yaml.MappingNode) -> None:
+    for key, _ in node.value:
+      if key.tag == "tag:yaml.org,2002:merge":
+        raise yaml.constructor.ConstructorError(None, None, "a merge key (<<) is not read here", key.start_mark)
 
 
 def _plain(loader: Any, tag: str, node: yaml.Node) -> Any:
@@ -174,6 +183,10 @@ def _read(path: pathlib.Path, time: int, size: int) -> TemplateFile:
       templates.append(_template(str(key), entry))
     except ValueError as error:
       problems.append(f"{key}: {error}")
+  for key in ("dataset", "subset"):
+    # Not str(): of lists within lists that aliases share, a short file can make a text that fills the memory.
+    if not isinstance(content.get(key), str | int | float | None):
+      raise errors.FlanJaxError(f"{path}: no templates file of PromptSource: its {key} is no text")
   dataset, subset = (str(content.get(key) or "") for key in ("dataset", "subset"))
   return TemplateFile(dataset or path.parent.name, subset, tuple(templates), tuple(problems))
 

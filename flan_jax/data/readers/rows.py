@@ -85,6 +85,7 @@ class LineRows:
     with path.open("rb") as file:
       self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     self._first_line = first_line
+    self._start = 3 if self._bytes[:3] == b"\xef\xbb\xbf" else 0  # the byte order mark of Windows' editors
 
   @functools.cached_property
   def _ends(self) -> np.ndarray:
@@ -100,9 +101,14 @@ class LineRows:
   def _lines(self) -> np.ndarray:
     """The lines that are records, from 0."""
     starts = np.concatenate([[0], self._ends[:-1] + 1])
+    starts[0] = self._start
     # Blank lines are no records (files end with them), so they are neither examples nor problems.
     lines = np.flatnonzero(self._ends > starts)
-    return lines[lines >= self._first_line]
+    lines = lines[lines >= self._first_line]
+    first_bytes = np.frombuffer(self._bytes, np.uint8)[starts[lines]]
+    may_be_blank = lines[first_bytes == ord("\r")]  # few: the line breaks of Windows after no text
+    blank = [line for line in may_be_blank.tolist() if not self._bytes[starts[line] : self._ends[line]].strip(b"\r")]
+    return np.setdiff1d(lines, blank, assume_unique=True) if blank else lines
 
   def __len__(self) -> int:
     return len(self._lines)
@@ -110,7 +116,7 @@ class LineRows:
   def read(self, row: int) -> dict[str, Any]:
     """The record of a line; see Rows."""
     line = int(self._lines[row])
-    start = int(self._ends[line - 1]) + 1 if line else 0
+    start = int(self._ends[line - 1]) + 1 if line else self._start
     return self._parse(self._bytes[start : int(self._ends[line])].decode("utf-8").rstrip("\r"))
 
   def id(self, row: int) -> str:

@@ -1,20 +1,22 @@
 """{tfds: "super_glue/rte:1.0.2", split: "train[:-200]"}: a prepared TensorFlow dataset, by name and version.
 
 It is looked for in DATA_DIR/tfds, then where TFDS itself keeps datasets ($TFDS_DATA_DIR, or ~/tensorflow_datasets).
-Nothing is downloaded, the builder's code is not run, and TensorFlow is not imported: TFDS decodes with NumPy.
+Nothing is downloaded, no code of a dataset is run, and TensorFlow is not imported: TFDS decodes with NumPy.
 """
 
 import array
 import bisect
 import collections
+import contextlib
 import functools
 import itertools
+import json
 import mmap
 import os
 import pathlib
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,7 +86,7 @@ class TfdsRows:
 
   def fingerprint(self) -> str:
     """Of the split's name, the two descriptions, and each shard's size and ends; not of all bytes."""
-    described = (self._folder / name for name in (_INFO, "features.json"))
+    described = (self._folder / name for name in (_INFO, _FEATURES))
     return fingerprints.of_ends([*filter(pathlib.Path.is_file, described), *self._paths], self._split)
 
   def _find(self, row: int) -> tuple[int, int]:
@@ -139,12 +141,50 @@ def _own_root() -> pathlib.Path:
 
 
 def _info(folder: pathlib.Path) -> Any:
+  _refuse_foreign_classes(folder / _FEATURES)
   import tensorflow_datasets as tfds
 
   try:
     return tfds.builder_from_directory(folder).info
   except Exception as error:  # a damaged JSON file meets json, protobuf and TFDS' own errors
     raise errors.FlanJaxError(f"{folder}: not a prepared TensorFlow dataset: {_first_line(error)}") from None
+
+
+def _refuse_foreign_classes(path: pathlib.Path) -> None:
+  """TFDS imports the module of every class that features.json names: only its own may be, or a file would run code.
+
+  Raises:
+    FlanJaxError: naming the class, or why the file does not read.
+  """
+  try:
+    foreign = next((name for name in _class_names(path) if not name.startswith(_OWN_CLASSES)), None)
+  except (OSError, ValueError, RecursionError) as error:
+    raise errors.FlanJaxError(f"{path}: not a prepared TensorFlow dataset: {_first_line(error)}") from None
+  if foreign is not None:
+    raise errors.FlanJaxError(
+      f"{path}: refused: it names the class {foreign!r}, whose module would be imported; only features of "
+      "tensorflow_datasets itself are read"
+    )
+
+
+def _class_names(path: pathlib.Path) -> Iterator[str]:
+  """All texts that TFDS takes for a class, in what it writes now and wrote before; JSON within a text is JSON too."""
+  waiting = [json.loads(path.read_text(encoding="utf-8"))]
+  while waiting:
+    value = waiting.pop()
+    if isinstance(value, dict):
+      yield from (value[key] for key in _CLASS_KEYS if isinstance(value.get(key), str))
+      waiting.extend(value.values())
+    elif isinstance(value, list):
+      waiting.extend(value)
+    elif isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"'):
+      with contextlib.suppress(ValueError):  # a description in brackets
+        waiting.append(json.loads(value))
+
+
+_FEATURES = "features.json"
+_CLASS_KEYS = ("pythonClassName", "python_class_name", "type")
+_OWN_CLASSES = "tensorflow_datasets."
 
 
 def _first_line(error: Exception) -> str:

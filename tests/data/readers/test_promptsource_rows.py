@@ -3,6 +3,7 @@
 import collections
 import json
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
-from flan_jax.data import readers
+from flan_jax.data import discovery, readers
 from flan_jax.data.discoveries.entries import p3_name
 from flan_jax.data.readers import prompt_sandbox, promptsource
 from tests.data.readers import unrendering
@@ -112,6 +113,36 @@ def test_hostile_templates_are_refused(tmp_path):
   path.write_text("templates: !!python/object/apply:os.system ['true']\n")
   with pytest.raises(errors.FlanJaxError, match=r"tags.yaml:1: not YAML"):
     promptsource.read_templates(path)
+
+
+def laughs(start, levels=9):
+  """A short file whose last level stands for 9 ** levels texts (or keys, of merged mappings)."""
+  lines = [f"a0: &a0 {start}"]
+  for level in range(1, levels + 1):
+    shared = ", ".join([f"*a{level - 1}"] * 9)
+    lines.append(f"a{level}: &a{level} " + (f"{{<<: [{shared}]}}" if start.startswith("{") else f"[{shared}]"))
+  return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+  ("start", "use", "told"),
+  [
+    ("[ha]", "dataset: *a9\ntemplates: {}", "its dataset is no text"),
+    ("[ha]", "dataset: d\nsubset: *a9\ntemplates: {}", "its subset is no text"),
+    ("[ha]", "templates: {i: {name: *a9, jinja: x}}", "i: the template has no name"),
+    ("[ha]", "templates: {i: {name: n, jinja: x, answer_choices: *a9}}", "i: answer_choices is not a text"),
+    ("[ha]", "templates: {*a9 : x}", "not YAML"),
+    ("{ha: 1}", "templates: {}", r"templates.yaml:2: not YAML: a merge key"),
+  ],
+)
+def test_aliases_of_aliases_are_told_before_they_are_copied(tmp_path, start, use, told):
+  path = tmp_path / "promptsource" / "templates" / "d" / "templates.yaml"
+  path.parent.mkdir(parents=True)
+  path.write_text(laughs(start) + use, encoding="utf-8")
+  (problem,) = discovery.problems(path, {"discover": "promptsource"}, str(tmp_path))
+  assert str(path) in str(problem)
+  assert re.search(told, str(problem))
+  assert not list(discovery.discovered(path, {"discover": "promptsource"}, str(tmp_path)))
 
 
 def test_labels_of_a_table_of_texts_are_numbers(tmp_path):

@@ -1,5 +1,7 @@
 """Prepared TensorFlow datasets: built here with TFDS itself, read at random in both formats, without TensorFlow."""
 
+import importlib
+import json
 import pathlib
 import shutil
 import subprocess
@@ -187,6 +189,34 @@ def test_a_damaged_shard_gives_examples_or_reasons(prepared, tmp_path_factory, d
       assert isinstance(rows.read(row), dict)
     except ValueError as error:
       assert str(error)  # noqa: PT017
+
+
+def renamed(features: dict, name: str) -> list[dict]:
+  """Ways in which a features.json can name a class for TFDS to import."""
+  text = features["featuresDict"]["features"]["text"]
+  now = {**features, "featuresDict": {"features": {"text": {**text, "pythonClassName": name}}}}
+  other_spelling = {**text, "python_class_name": name}
+  other_spelling.pop("pythonClassName")
+  own = features["pythonClassName"]
+  before = {"type": own, "content": {"text": {"type": name, "content": {}}}}
+  within = {"pythonClassName": own, "jsonFeature": {"json": json.dumps(before["content"])}}
+  return [now, {**now, "featuresDict": {"features": {"text": other_spelling}}}, before, within]
+
+
+@pytest.mark.parametrize("way", range(4))
+def test_no_class_of_a_stranger_is_imported(prepared, tmp_path, monkeypatch, way):
+  shutil.copytree(prepared["tfrecord"] / "tfds", tmp_path / "tfds")
+  (path,) = tmp_path.rglob("features.json")
+  marker = tmp_path / "marker"
+  (tmp_path / f"stranger{way}.py").write_text(f"open({str(marker)!r}, 'w').close()", encoding="utf-8")
+  monkeypatch.syspath_prepend(str(tmp_path))
+  hostile = renamed(json.loads(path.read_text(encoding="utf-8")), f"stranger{way}.Text")[way]
+  path.write_text(json.dumps(hostile), encoding="utf-8")
+  with pytest.raises(errors.FlanJaxError, match=rf"features\.json: refused: it names the class 'stranger{way}\.Text'"):
+    opened(tmp_path)
+  assert not marker.exists()
+  importlib.import_module(f"stranger{way}")  # which TFDS would have done
+  assert marker.exists()
 
 
 def test_a_lost_shard_is_told(prepared, tmp_path):

@@ -1,0 +1,39 @@
+"""What a value of a YAML entry must be: a name for people, and the test."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+  """A kind of value: how an error names it, and whether a value is one."""
+
+  name: str
+  fits: Callable[[Any], bool]
+
+
+def _is_scalar(value: Any) -> bool:
+  return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+  return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+  return lambda value: isinstance(value, list | tuple) and all(map(fits, value))
+
+
+TEXT = Shape("a text", lambda value: isinstance(value, str))
+SCALAR = Shape("a text or a number", _is_scalar)
+TEXTS = Shape("a list of texts, such as [a, b]", _is_list_of(lambda value: isinstance(value, str)))
+SCALARS = Shape("a list of texts or numbers, such as [a, b]", _is_list_of(_is_scalar))
+NUMBER = Shape("a number", _is_number)
+WHOLE = Shape("a whole number from 0 on", _is_whole)
+FLAG = Shape("true or false", lambda value: isinstance(value, bool))
+MAPPING = Shape("a mapping, such as {key: value}", lambda value: isinstance(value, Mapping))
