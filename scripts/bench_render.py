@@ -14,13 +14,13 @@ from flan_jax.data import formats, rendering, specs
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--task", default="demo.name_kind")
-  parser.add_argument("--data_dir")
+  parser.add_argument("--data_dir", help="also the tasks that are found in it are listed")
   parser.add_argument("--examples", type=int, default=2000, help="different examples that are rendered")
   parser.add_argument("--seconds", type=float, default=2.0, help="how long each format is measured")
   parser.add_argument("--json", action="store_true")
   args = parser.parse_args()
   started = time.perf_counter()
-  tasks = len(specs.task_names())
+  tasks = len(specs.task_names(None, args.data_dir))
   listing = time.perf_counter() - started  # first of all, so that every file is read in it
   renderer = rendering.Renderer(args.task, args.data_dir)
   rates = {form: measured(renderer, form, args.examples, args.seconds) for form in renderer.formats}

@@ -62,26 +62,19 @@ def test_real_tasks_are_reconciled_with_the_published_file(said, shared_data):
 
 
 _CODE = """
-import sys, time, pathlib
-start = time.process_time()
+import sys, pathlib
 from flan_jax.cli import catalogue_view
 found = catalogue_view.content({folder})
 heavy = {{"tensorflow", "jax", "seqio", "pyarrow", "datasets"}} & set(sys.modules)
-print(len(found["tasks"]), time.process_time() - start, sorted(heavy))
+print(len(found["tasks"]), sorted(heavy))
 """
 
 
 @pytest.mark.parametrize(("data", "tasks"), [("without", 200), ("with", 2_500)])
-def test_the_catalogue_is_quick_and_imports_no_heavy_library(data, tasks, request):
-  """A second of processor time, however busy the machine is; the best of three, for its caches may be cold."""
+def test_the_catalogue_imports_no_heavy_library(data, tasks, request):
+  """How long it takes: scripts/bench_render.py --data_dir D."""
   folder = f"pathlib.Path({str(request.getfixturevalue('shared_data'))!r})" if data == "with" else None
-  best = float("inf")
-  for _ in range(3):
-    command = [sys.executable, "-c", _CODE.format(folder=folder)]
-    count, seconds, heavy = subprocess.check_output(command, text=True).split(maxsplit=2)
-    assert int(count) >= tasks
-    assert heavy.strip() == "[]"
-    best = min(best, float(seconds))
-    if best < 1.0:
-      return
-  raise AssertionError(f"{best:.2f} s")
+  command = [sys.executable, "-c", _CODE.format(folder=folder)]
+  count, heavy = subprocess.check_output(command, text=True).split(maxsplit=1)
+  assert int(count) >= tasks
+  assert heavy.strip() == "[]"

@@ -148,13 +148,12 @@ def test_more_than_26_options_have_a_style():
   assert any(style.fits(100) for style in specs.option_styles())
 
 
-def test_listing_every_task_is_quick_and_imports_no_heavy_library():
+def test_listing_every_task_imports_no_heavy_library():
   code = (
-    "import sys, time; start = time.perf_counter(); from flan_jax.data import specs; names = specs.task_names();"
+    "import sys; from flan_jax.data import specs; names = specs.task_names();"
     "heavy = {'tensorflow', 'jax', 'seqio', 'jinja2'} & set(sys.modules);"
-    "print(len(names), time.perf_counter() - start, sorted(heavy))"
+    "print(len(names), sorted(heavy))"
   )
-  count, seconds, heavy = subprocess.check_output([sys.executable, "-c", code], text=True).split(maxsplit=2)
+  count, heavy = subprocess.check_output([sys.executable, "-c", code], text=True).split(maxsplit=1)
   assert int(count) >= 9
-  assert float(seconds) < 1.0
   assert heavy.strip() == "[]"
