@@ -118,7 +118,8 @@ def test_a_record_without_an_answer_is_no_example(record, fields, reason):
     ({"question": "q", "answer": "a", "hint": ["one", None]}, {}, "the column 'hint' holds a list of other things"),
     ({"question": "q"}, {"answer": "{{ nothing.at_all }}"}, "cannot be computed: 'nothing' is undefined"),
     ({"question": "q"}, {"answer": "{{ 1 / 0 }}"}, "cannot be computed"),
-    ({"question": "q"}, {"answer": "{{ question.__class__.__mro__ }}"}, "cannot be computed|is empty|holds"),
+    ({"question": "q"}, {"answer": "{{ question['__cl' + 'ass__'] }}"}, "cannot be computed: it reads '__class__'"),
+    ({"question": "q"}, {"answer": "{{ question * 999999999 }}"}, "cannot be computed: it loops too much"),
   ],
 )
 def test_a_malformed_record_says_why(record, fields, reason):

@@ -108,7 +108,6 @@ def test_a_missing_file_names_itself_its_origin_and_its_folder(tmp_path):
   [
     ({"cvs": "f"}, "names not one of the readers tsv, jsonl, "),
     ({"tsv": "f"}, "neither `columns"),
-    ("f", "the reader is 'f', not a mapping"),
     ({"promptsource": "f", "template": "t"}, "the reader 'promptsource' has no 'rows'"),
     ({"generator": "os.path.join"}, "not of the form COLLECTION.MODULE"),
     ({"generator": "demo.nothing_of_the_sort"}, "there is no generator module"),

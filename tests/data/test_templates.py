@@ -31,10 +31,46 @@ def test_lists_filters_and_conditions_are_jinjas():
   assert render({"items": ["x", "y"], "more": "z"}) == "x, y and z"
 
 
-@pytest.mark.parametrize("text", ["{{ a.__class__.__mro__ }}", "{{ items.append(1) }}"])
+@pytest.mark.parametrize("text", ["{{ a.__class__.__mro__ }}", "{{ a['__cl' + 'ass__'] }}", "{{ items.append(1) }}"])
 def test_templates_run_in_the_sandbox(text):
-  with pytest.raises(jinja2.sandbox.SecurityError):
+  with pytest.raises((errors.FlanJaxError, jinja2.sandbox.SecurityError)):
     templates.compiled(text)({"a": "x", "items": []})
+
+
+ENDLESS = [
+  '("x" * 3000000000) | length',
+  "items * 999999999",
+  "range(999999999) | list",
+  "range(99999) | map('replace', '', a * 999) | list",
+  "'%999999999d' % 1",
+]
+LOOPS = [
+  "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+  "{% set n = namespace(t=a) %}{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}",
+]
+
+
+@pytest.mark.parametrize("text", [*(f"- {{{{ {text} }}}}" for text in ENDLESS), *LOOPS])
+def test_the_work_of_a_template_is_bounded(text):
+  render = templates.compiled(text)
+  with pytest.raises(jinja2.TemplateError):
+    render({"a": "xy", "items": ["x"]})
+  assert templates.compiled("{{ a * 3 }}")({"a": "x"}) == "xxx"  # each render has a budget of its own
+
+
+@pytest.mark.parametrize("text", ENDLESS)
+def test_the_work_of_an_expression_is_bounded(text):
+  with pytest.raises(jinja2.TemplateError):
+    templates.expression(text)({"a": "xy", "items": ["x"]})
+  assert templates.expression("items * 3")({"items": ["x"]}) == ["x"] * 3
+
+
+@pytest.mark.parametrize(
+  "text", ["{{ 9 ** 9 ** 9 }}", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{{ a|center(9) }}"]
+)
+def test_what_cannot_be_bounded_is_refused_when_compiled(text):
+  with pytest.raises(errors.FlanJaxError, match="not a template"):
+    templates.compiled(text)
 
 
 @pytest.mark.parametrize("text", ["{{ a }} {{ missing }}", "{% if a %}{{ missing }}{% endif %}"])

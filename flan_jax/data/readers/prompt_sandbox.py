@@ -297,7 +297,12 @@ def _charged_filter(name: str, function: Callable[..., Any]) -> Callable[..., An
     if name == "join" and args:
       value = _taken(value)
       _RENDERING.charge(len(str(args[0])) * len(value))
-    first = {None: (), "context": (context,), "eval_context": (context.eval_ctx,), "environment": (_ENVIRONMENT,)}
+    first = {
+      None: (),
+      "context": (context,),
+      "eval_context": (context.eval_ctx,),
+      "environment": (context.environment,),
+    }
     return function(*first[asked.name if asked else None], value, *args, **kwargs)
 
   return charged
@@ -321,7 +326,7 @@ _NODES = _words(
 )
 _FILTERS = _words(
   """abs capitalize count d default first float format int items join last length list lower map max min reject
-  rejectattr reverse round select selectattr sort string sum title trim unique upper wordcount"""
+  rejectattr reverse round select selectattr sort string sum title trim truncate unique upper wordcount"""
 )
 _TAKE_ALL = _words("join list sort unique last max min sum string length count reverse")
 _METHODS: dict[type, frozenset[str]] = {
@@ -334,10 +339,49 @@ _METHODS: dict[type, frozenset[str]] = {
   tuple: _words("count index"),
   dict: _words("get items keys pop update values"),
 }
+_CHANGES = _words("append insert pop remove reverse update")
 
 
-def _environment() -> _Environment:
-  environment = _Environment(undefined=_Absent, autoescape=False, finalize=_written)
+class StrictEnvironment(_Environment):
+  """The same bounds for wordings and specs: a name that is not there is an error, and no list is changed."""
+
+  def __init__(self):
+    super().__init__(
+      undefined=jinja2.StrictUndefined,
+      autoescape=False,
+      finalize=_written,
+      trim_blocks=True,
+      keep_trailing_newline=True,
+    )
+    furnished = _furnished(self)
+    for name in ("choice", "random", "most_frequent"):  # PromptSource's own
+      del furnished.filters[name]
+
+  def is_safe_callable(self, obj: Any) -> bool:
+    return super().is_safe_callable(obj) and getattr(obj, "__name__", "") not in _CHANGES
+
+  def bounded(self, function: Callable[..., Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """A template's or expression's function of the fields, with a budget for each call.
+
+    It raises jinja2.TemplateRuntimeError where the work is too much.
+    """
+
+    def render(fields: Mapping[str, Any]) -> Any:
+      _RENDERING.begin("", frozenset())
+      try:
+        return function(fields)
+      except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        raise jinja2.TemplateRuntimeError(str(error) or type(error).__name__) from None
+
+    return render
+
+  def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:  # Jinja's hook before the code is made
+    _check(source, "refused")
+    return super()._generate(_Charged().visit(source), *args, **kwargs)
+
+
+def _furnished(environment: _Environment) -> _Environment:
+  """The environment with only the filters and functions that are known to be harmless, each charged."""
   known = environment.filters
   own = {"format": _format, "replace": _replaced, "most_frequent": _most_frequent}
   kept = {name: own.get(name, known.get(name)) for name in (*_FILTERS, *own)}
@@ -353,4 +397,4 @@ def _environment() -> _Environment:
   return environment
 
 
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = _furnished(_Environment(undefined=_Absent, autoescape=False, finalize=_written))
