@@ -326,7 +326,7 @@ def _compiled_prompts(kind: specs.TaskType, unseen: bool) -> dict[str, list[temp
 
 def _asking(kind: specs.TaskType) -> tuple[str, ...]:
   """The fields of a type that make the question; of one that only says something, all of them."""
-  beside = {"choices", "rationale", *_OF_EXEMPLARS}
+  beside = {"rationale", *_OF_EXEMPLARS}
   answering = {*templates.variables(kind.target), *(beside & set(kind.optional))}
   return tuple(name for name in (*kind.fields, *kind.optional) if name not in answering) or kind.fields
 
