@@ -145,10 +145,11 @@ class Recipe:
 
 def _job(task: str, recipe: Recipe, vocabulary: Vocabulary | None, folder: pathlib.Path) -> shards.Job:
   spec = specs.get_task(task, recipe.data_dir)
+  source = sources.open_source(spec, recipe.data_dir)
   key = {
     "export": EXPORT_VERSION,
-    "rendering": rendering.shaping_content(spec),
-    "source": sources.open_source(spec, recipe.data_dir).fingerprint(),
+    "rendering": rendering.shaping_content(source),
+    "source": source.fingerprint(),
     "told": [spec.cluster, spec.licence, spec.citation, spec.origin, spec.cap],
     "settings": recipe.settings(vocabulary),
   }

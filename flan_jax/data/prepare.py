@@ -139,7 +139,7 @@ def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store
   source = sources.open_source(spec, recipe.data_dir)
   key = {
     "store": STORE_VERSION,
-    "rendering": rendering.shaping_content(spec),
+    "rendering": rendering.shaping_content(source),
     "source": source.fingerprint(),
     "vocabulary": {"sha256": vocabulary.sha256, "extra_ids": vocabulary.extra_ids},
     "lengths": dataclasses.asdict(recipe.room),

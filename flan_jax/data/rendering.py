@@ -287,8 +287,16 @@ class Renderer:
     return f"{solved}\n{after}" if after else solved
 
 
-def shaping_content(spec: specs.TaskSpec) -> dict[str, object]:
-  """What decides, besides records and seed, how a task's examples render; plain JSON values, for a store's key."""
+def shaping_content(source: sources.Source) -> dict[str, object]:
+  """What decides, besides records and seed, how a task's examples render and which are for training.
+
+  Plain JSON values, for a store's key. A task that asks the other way round is split as the original is.
+  """
+  content = _shaping(source.spec)
+  return {**content, "original": _shaping(source.original.spec)} if source.original else content
+
+
+def _shaping(spec: specs.TaskSpec) -> dict[str, object]:
   kind = specs.get_type(spec.type)
   described = (
     *("licence", "citation", "origin", "cluster", "category", "dataset", "language", "metrics", "cap", "tags"),

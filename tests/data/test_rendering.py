@@ -240,12 +240,14 @@ def test_a_prompt_reads_as_its_wording_says(toy, form, number):
   assert (found.inputs, found.targets) == tuple(text.format(**words) for text in GOLDEN[form, number])
 
 
-def test_shaping_content_leaves_out_what_only_describes():
-  spec = specs.get_task("cot.gsm8k")
-  same = dataclasses.replace(spec, licence="another", cap=1, cluster="c")
-  other = dataclasses.replace(spec, fields={"question": "q"})
-  shape = rendering.shaping_content(spec)
-  assert shape == rendering.shaping_content(same) != rendering.shaping_content(other)
+def test_shaping_content_leaves_out_what_only_describes(toy):
+  spec = specs.get_task("toy.parity")
+  same = dataclasses.replace(spec, cap=3, licence="mine", cluster="elsewhere", tags=("a",))
+  other = dataclasses.replace(spec, choices=("no", "yes"))
+  shape, as_before, anew = (
+    rendering.shaping_content(sources.open_source(each, toy.data_dir)) for each in (spec, same, other)
+  )
+  assert shape == as_before != anew
 
 
 def test_copies_of_the_query_are_no_exemplars_of_it(toy):
