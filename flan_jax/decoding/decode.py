@@ -82,6 +82,7 @@ def generate(
 
 @functools.partial(jax.jit, static_argnames=("model", "max_tokens", "select", "eos_id"))
 def _loop(model: Model, params: Params, tokens, segment_ids, max_tokens: int, select: Selection, eos_id: int):
+  model, params = model.unrolled(params)  # once, not for each token
   encoded = model.encode(params, tokens, segment_ids)
   cache = model.init_cache(params, encoded, segment_ids, max_tokens)
   rows = tokens.shape[0]

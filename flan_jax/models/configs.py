@@ -7,10 +7,11 @@ import gin
 
 from flan_jax.errors import UsageError
 
-# The tables that give these names their meaning: layers.ACTIVATIONS, layers.DTYPES and t5.REMAT_POLICIES.
+# The tables that give these names their meaning: layers.ACTIVATIONS, layers.DTYPES and layer_stack.REMAT_POLICIES.
 ACTIVATION_NAMES = ("gelu", "linear", "relu", "silu")
 DTYPE_NAMES = ("auto", "bfloat16", "float32")
 REMAT_NAMES = ("none", "dots", "full")
+RELATIVE_BIAS_NAMES = ("shared", "per_layer")
 
 
 @gin.register
@@ -33,6 +34,9 @@ class T5Config:
     dtype: of activations; "auto" is bfloat16 on accelerators and float32 on the CPU. Parameters are float32.
     remat_policy: what the backward pass computes again, layer by layer: "none", all but the matrix products ("dots"),
       or everything ("full").
+    scan_layers: layers are stacked and run as one loop, which compiles in the time of one layer; the same results.
+    relative_bias: one position bias for all layers of a stack ("shared", as published) or one a layer ("per_layer", as
+      T5X's scanned networks have it).
 
   Raises:
     UsageError: when a value makes no network.
@@ -51,6 +55,8 @@ class T5Config:
   float32_attention_logits: bool = True
   dtype: str = "auto"
   remat_policy: str = "none"
+  scan_layers: bool = False
+  relative_bias: str = "shared"
 
   def __post_init__(self):
     # JSON and gin give lists; tuples keep the config hashable.
@@ -67,6 +73,9 @@ class T5Config:
       _check_choice("mlp_activations", name, ACTIVATION_NAMES)
     _check_choice("dtype", self.dtype, DTYPE_NAMES)
     _check_choice("remat_policy", self.remat_policy, REMAT_NAMES)
+    _check_choice("relative_bias", self.relative_bias, RELATIVE_BIAS_NAMES)
+    if not isinstance(self.scan_layers, bool):
+      raise UsageError(f"T5Config.scan_layers = {self.scan_layers!r}: must be True or False")
 
 
 _SIZES = ("vocab_size", "emb_dim", "num_heads", "head_dim", "mlp_dim", "num_encoder_layers", "num_decoder_layers")

@@ -1,6 +1,7 @@
 """A network as pure functions of a flat dict of arrays: what the trainer, the decoder and the converters hold."""
 
 import collections
+import dataclasses
 import functools
 import zlib
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from jaxtyping import Array, Float, Int, UInt
 from flan_jax.models.configs import T5Config
 from flan_jax.models.layers import DTYPES
 from flan_jax.models.masks import batch_masks, encoder_mask
+from flan_jax.models.stacking import is_stacked, names_of_layers, unstacked
 from flan_jax.models.t5 import T5, Cache
 
 # T5X's parameter names, dotted: {"encoder.layers_0.attention.query.kernel": [embed, heads * head_dim], ...}.
@@ -41,14 +43,18 @@ class Model:
     return hash(self.config)
 
   def init(self, seed: int | Int[Array, ""]) -> Params:
-    """Fresh float32 parameters (T5X's initialisers), each a function of seed and name. Can be jitted, sharded too."""
+    """Fresh float32 parameters (T5X's initialisers), each a function of seed and name. Can be jitted, sharded too.
+
+    A scanned model's are those of the unrolled one, stacked.
+    """
     key = jax.random.key(seed)
     params = {}
-    for (initializer, shape), names in self._alike().items():
-      hashes = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
+    for (initializer, shape, _), names in self._alike().items():
+      hashes = np.array([_name_hashes(name, shape) for name in names], np.uint32)  # of a name, or of all its layers'
+      one = shape[hashes.ndim - 1 :]
       # A loop over the parameters that are alike: 24 layers compile no longer than 2.
-      draw = functools.partial(_draw, initializer, shape, key)
-      params.update(zip(names, jax.lax.map(draw, hashes), strict=True))
+      drawn = jax.lax.map(functools.partial(_draw, initializer, one, key), hashes.reshape(-1))
+      params.update(zip(names, drawn.reshape(*hashes.shape, *one), strict=True))
     return params
 
   def shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
@@ -56,7 +62,7 @@ class Model:
     return {name: variable.get_value() for name, variable in self._variables.items()}
 
   def axes(self) -> dict[str, tuple[str, ...]]:
-    """Each parameter's logical axes, one a dimension: embed, mlp, joined_kv, heads, vocab, relpos_buckets."""
+    """Each parameter's logical axes, one a dimension: embed, mlp, joined_kv, heads, vocab, relpos_buckets, layers."""
     return {name: variable.get_metadata()["axes"] for name, variable in self._variables.items()}
 
   def hidden(
@@ -95,7 +101,10 @@ class Model:
     encoder_segment_ids: Int[Array, "batch source"],
     max_tokens: int,
   ) -> Cache:
-    """A cache for decoding up to `max_tokens` tokens a row after what `encode` gave; segment id 0 is padding."""
+    """A cache for decoding up to `max_tokens` tokens a row after what `encode` gave; segment id 0 is padding.
+
+    Decoding is always unrolled: of a scanned model, this and `decode_step` take what `unrolled` gives.
+    """
     return self._with(params).decoder.init_cache(encoded, encoder_mask(encoder_segment_ids != 0), max_tokens)
 
   def decode_step(
@@ -104,14 +113,26 @@ class Model:
     """The float32 logits that follow `token`, the decoder's input at position `index` (token 0 at index 0)."""
     return self._with(params).decode_step(token, index, cache)
 
-  def _alike(self) -> dict[tuple[Callable, tuple[int, ...]], list[str]]:
+  def unrolled(self, params: Params) -> "tuple[Model, Params]":
+    """The model with its layers one by one, for decoding, and its parameters; an unrolled one is as it is."""
+    if not self.config.scan_layers:
+      return self, params
+    return Model(dataclasses.replace(self.config, scan_layers=False)), unstacked(params)
+
+  def _alike(self) -> dict[tuple[Callable, tuple[int, ...], bool], list[str]]:
     alike = collections.defaultdict(list)
     for name, variable in self._variables.items():
-      alike[variable.get_metadata()["initializer"], variable.get_value().shape].append(name)
+      alike[variable.get_metadata()["initializer"], variable.get_value().shape, is_stacked(name)].append(name)
     return alike
 
   def _with(self, params: Params) -> T5:
     return nnx.merge(self._graph, nnx.from_flat_state([(tuple(name.split(".")), x) for name, x in params.items()]))
+
+
+def _name_hashes(name: str, shape: tuple[int, ...]) -> int | list[int]:
+  if is_stacked(name):
+    return [zlib.crc32(each.encode()) for each in names_of_layers(name, shape[0])]
+  return zlib.crc32(name.encode())
 
 
 def _draw(initializer: Callable, shape: tuple[int, ...], key: Array, name_hash: UInt[Array, ""]) -> Float[Array, "..."]:

@@ -1,6 +1,6 @@
 """The T5 encoder-decoder as Flax NNX modules, attribute by attribute under T5X's parameter names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from flan_jax.models.attention import Attention
 from flan_jax.models.configs import T5Config
+from flan_jax.models.layer_stack import LayerStack
 from flan_jax.models.layers import (
   FAN_IN_TRUNCATED,
   Dense,
@@ -22,13 +23,6 @@ from flan_jax.models.layers import (
 )
 from flan_jax.models.masks import Masks
 from flan_jax.models.position_bias import RelativePositionBias, bias_of_query
-
-# What a layer keeps for the backward pass; "none" keeps everything and computes nothing twice.
-REMAT_POLICIES: dict[str, Callable[[Callable], Callable]] = {
-  "none": lambda layer: layer,
-  "dots": lambda layer: jax.checkpoint(layer, policy=jax.checkpoint_policies.checkpoint_dots),
-  "full": jax.checkpoint,
-}
 
 
 class T5(nnx.Module):
@@ -80,7 +74,7 @@ class Cache(NamedTuple):
     self_keys, self_values: [B, H, T, D] each, written up to the current position.
     cross_keys, cross_values: [B, H, S, D] each, of the encoded inputs, made once.
     cross_mask: [B, 1, 1, S], True on real inputs.
-    bias: [H, 2T - 1], the position bias of each offset.
+    biases: [H, 2T - 1] each, the position bias of each offset: one that all layers share, or one a layer.
   """
 
   self_keys: Sequence[Array]
@@ -88,18 +82,17 @@ class Cache(NamedTuple):
   cross_keys: Sequence[Array]
   cross_values: Sequence[Array]
   cross_mask: Array
-  bias: Array
+  biases: Sequence[Array]
 
 
-class Encoder(nnx.Module):
+class Encoder(LayerStack):
   """Layers that read the whole input in both directions."""
 
   def __init__(self, config: T5Config, dtype):
-    self.relpos_bias = RelativePositionBias(config.num_heads, True)
-    for i in range(config.num_encoder_layers):
-      setattr(self, f"layers_{i}", EncoderLayer(config, dtype))
+    super().__init__(config, lambda: EncoderLayer(config, dtype), config.num_encoder_layers)
+    if config.relative_bias == "shared":
+      self.relpos_bias = RelativePositionBias(config.num_heads, True)
     self.encoder_norm = RMSNorm(config.emb_dim, dtype)
-    self.config = config
 
   def __call__(
     self,
@@ -107,12 +100,9 @@ class Encoder(nnx.Module):
     mask: Bool[Array, "batch 1 #source source"],
     dropout_key: Array | None,
   ) -> Float[Array, "batch source width"]:
-    first, last, *keys = split_key(dropout_key, 2 + self.config.num_encoder_layers)
+    first, last, *keys = split_key(dropout_key, 2 + self.count)
     x = dropout(x, self.config.dropout_rate, first)
-    bias = self.relpos_bias(x.shape[1])
-    for i, key in enumerate(keys):
-      layer = REMAT_POLICIES[self.config.remat_policy](getattr(self, f"layers_{i}"))
-      x = layer(x, mask, bias, key)
+    x = self.run(x, keys, mask, _shared_bias(self, x.shape[1]))
     return dropout_each(self.encoder_norm(x), self.config.dropout_rate, last)
 
 
@@ -120,6 +110,8 @@ class EncoderLayer(nnx.Module):
   """Self-attention, then the feed-forward block; each on normalised inputs, added to the residual stream."""
 
   def __init__(self, config: T5Config, dtype):
+    if config.relative_bias == "per_layer":
+      self.relpos_bias = RelativePositionBias(config.num_heads, True)
     self.pre_attention_layer_norm = RMSNorm(config.emb_dim, dtype)
     self.attention = Attention(config, dtype)
     self.pre_mlp_layer_norm = RMSNorm(config.emb_dim, dtype)
@@ -130,26 +122,26 @@ class EncoderLayer(nnx.Module):
     self,
     x: Float[Array, "batch source width"],
     mask: Bool[Array, "batch 1 #source source"],
-    bias: Float[Array, "1 heads source source"],
+    shared_bias: Float[Array, "1 heads source source"] | None,
     dropout_key: Array | None,
   ) -> Float[Array, "batch source width"]:
     k0, k1, k2, k3 = split_key(dropout_key, 4)
+    bias = _layer_bias(self, shared_bias, x.shape[1])
     normed = self.pre_attention_layer_norm(x)
     x = x + dropout(self.attention(normed, normed, mask, bias, k0), self.rate, k1)
     return x + dropout(self.mlp(self.pre_mlp_layer_norm(x), k2), self.rate, k3)
 
 
-class Decoder(nnx.Module):
+class Decoder(LayerStack):
   """Layers that look back over the target and across to the encoded input, and the output head."""
 
   def __init__(self, config: T5Config, dtype):
-    self.relpos_bias = RelativePositionBias(config.num_heads, False)
-    for i in range(config.num_decoder_layers):
-      setattr(self, f"layers_{i}", DecoderLayer(config, dtype))
+    super().__init__(config, lambda: DecoderLayer(config, dtype), config.num_decoder_layers)
+    if config.relative_bias == "shared":
+      self.relpos_bias = RelativePositionBias(config.num_heads, False)
     self.decoder_norm = RMSNorm(config.emb_dim, dtype)
     if not config.logits_via_embedding:
       self.logits_dense = Dense(config.emb_dim, config.vocab_size, ("embed", "vocab"), FAN_IN_TRUNCATED, dtype)
-    self.config = config
 
   def __call__(
     self,
@@ -158,12 +150,9 @@ class Decoder(nnx.Module):
     masks: Masks,
     dropout_key: Array | None,
   ) -> Float[Array, "batch target width"]:
-    first, last, *keys = split_key(dropout_key, 2 + self.config.num_decoder_layers)
+    first, last, *keys = split_key(dropout_key, 2 + self.count)
     x = dropout(x, self.config.dropout_rate, first)
-    bias = self.relpos_bias(x.shape[1])
-    for i, key in enumerate(keys):
-      layer = REMAT_POLICIES[self.config.remat_policy](getattr(self, f"layers_{i}"))
-      x = layer(x, encoded, masks, bias, key)
+    x = self.run(x, keys, encoded, masks, _shared_bias(self, x.shape[1]))
     return dropout(self.decoder_norm(x), self.config.dropout_rate, last)
 
   def head_kernel(self) -> Float[Array, "width vocab"] | None:
@@ -174,7 +163,8 @@ class Decoder(nnx.Module):
     self, encoded: Float[Array, "batch source width"], mask: Bool[Array, "batch 1 1 source"], max_tokens: int
   ) -> Cache:
     """An empty cache for `max_tokens` positions, with the cross-attention's keys and values of `encoded`."""
-    cross = [layer.encoder_decoder_attention.keys_values(encoded) for layer in self._layers()]
+    cross = [layer.encoder_decoder_attention.keys_values(encoded) for layer in self.one_by_one()]
+    owners = self.one_by_one() if self.config.relative_bias == "per_layer" else [self]
     shape = (encoded.shape[0], self.config.num_heads, max_tokens, self.config.head_dim)
     return Cache(
       self_keys=[jnp.zeros(shape, encoded.dtype) for _ in cross],
@@ -182,34 +172,33 @@ class Decoder(nnx.Module):
       cross_keys=[keys for keys, _ in cross],
       cross_values=[values for _, values in cross],
       cross_mask=mask,
-      bias=self.relpos_bias.by_offset(max_tokens),
+      biases=[owner.relpos_bias.by_offset(max_tokens) for owner in owners],
     )
 
   def step(self, x: Float[Array, "batch 1 width"], index: Array, cache: Cache) -> tuple[Array, Cache]:
     """The normalised state [batch, 1, width] of position `index`, whose embedding is x, and the cache with it."""
-    bias = bias_of_query(cache.bias, index)
+    biases = [bias_of_query(by_offset, index) for by_offset in cache.biases]
     seen = (jnp.arange(cache.self_keys[0].shape[2]) <= index)[None, None, None]
     keys, values = [], []
-    for i, layer in enumerate(self._layers()):
+    for i, layer in enumerate(self.one_by_one()):
       normed = layer.pre_self_attention_layer_norm(x)
       new_key, new_value = layer.self_attention.keys_values(normed)
       keys.append(jax.lax.dynamic_update_slice_in_dim(cache.self_keys[i], new_key, index, axis=2))
       values.append(jax.lax.dynamic_update_slice_in_dim(cache.self_values[i], new_value, index, axis=2))
-      x = x + layer.self_attention.attend(normed, keys[i], values[i], seen, bias)
+      x = x + layer.self_attention.attend(normed, keys[i], values[i], seen, biases[i if len(biases) > 1 else 0])
       normed = layer.pre_cross_attention_layer_norm(x)
       crossing = layer.encoder_decoder_attention.attend
       x = x + crossing(normed, cache.cross_keys[i], cache.cross_values[i], cache.cross_mask)
       x = x + layer.mlp(layer.pre_mlp_layer_norm(x))
     return self.decoder_norm(x), cache._replace(self_keys=keys, self_values=values)
 
-  def _layers(self) -> "list[DecoderLayer]":
-    return [getattr(self, f"layers_{i}") for i in range(self.config.num_decoder_layers)]
-
 
 class DecoderLayer(nnx.Module):
   """Self-attention, attention to the encoded input, then the feed-forward block."""
 
   def __init__(self, config: T5Config, dtype):
+    if config.relative_bias == "per_layer":
+      self.relpos_bias = RelativePositionBias(config.num_heads, False)
     self.pre_self_attention_layer_norm = RMSNorm(config.emb_dim, dtype)
     self.self_attention = Attention(config, dtype)
     self.pre_cross_attention_layer_norm = RMSNorm(config.emb_dim, dtype)
@@ -223,10 +212,11 @@ class DecoderLayer(nnx.Module):
     x: Float[Array, "batch target width"],
     encoded: Float[Array, "batch source width"],
     masks: Masks,
-    bias: Float[Array, "1 heads target target"],
+    shared_bias: Float[Array, "1 heads target target"] | None,
     dropout_key: Array | None,
   ) -> Float[Array, "batch target width"]:
     k0, k1, k2, k3, k4, k5 = split_key(dropout_key, 6)
+    bias = _layer_bias(self, shared_bias, x.shape[1])
     normed = self.pre_self_attention_layer_norm(x)
     x = x + dropout(self.self_attention(normed, normed, masks.decoder, bias, k0), self.rate, k1)
     normed = self.pre_cross_attention_layer_norm(x)
@@ -237,3 +227,14 @@ class DecoderLayer(nnx.Module):
 
 def _feed_forward(config: T5Config, dtype) -> FeedForward:
   return FeedForward(config.emb_dim, config.mlp_dim, config.mlp_activations, config.dropout_rate, dtype)
+
+
+def _shared_bias(stack: Encoder | Decoder, length: int) -> Float[Array, "1 heads length length"] | None:
+  """The position bias of all layers of a stack; None where each has its own."""
+  return stack.relpos_bias(length) if stack.config.relative_bias == "shared" else None
+
+
+def _layer_bias(
+  layer: EncoderLayer | DecoderLayer, shared: Float[Array, "1 heads length length"] | None, length: int
+) -> Float[Array, "1 heads length length"]:
+  return layer.relpos_bias(length) if shared is None else shared

@@ -10,8 +10,8 @@ import pytest
 
 from flan_jax.errors import UsageError
 from flan_jax.models.configs import ACTIVATION_NAMES, DTYPE_NAMES, REMAT_NAMES, T5Config
+from flan_jax.models.layer_stack import REMAT_POLICIES
 from flan_jax.models.layers import ACTIVATIONS, DTYPES
-from flan_jax.models.t5 import REMAT_POLICIES
 
 GOOD = {
   "vocab_size": 128,
@@ -36,6 +36,7 @@ GOOD = {
     ("mlp_activations", ("gelu", "liner")),
     ("dtype", "float16"),
     ("remat_policy", "some"),
+    ("relative_bias", "none"),
   ],
 )
 def test_a_bad_value_names_its_field(field, value):

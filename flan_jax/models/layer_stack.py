@@ -1,0 +1,67 @@
+"""Layers that are alike, run one after the other: written out one by one, or as one loop over stacked parameters."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from flan_jax.models.configs import T5Config
+
+# What a layer keeps for the backward pass; "none" keeps everything and computes nothing twice.
+REMAT_POLICIES: dict[str, Callable[..., Callable]] = {
+  "none": lambda layer, **_: layer,
+  "dots": lambda layer, **options: jax.checkpoint(layer, policy=jax.checkpoint_policies.checkpoint_dots, **options),
+  "full": jax.checkpoint,
+}
+
+
+class LayerStack(nnx.Module):
+  """What encoder and decoder have in common: the layers, under T5X's names.
+
+  Unrolled they are `layers_0`, `layers_1`, ...; scanned (T5Config.scan_layers) they are one module, `layers`, each of
+  whose parameters holds those of all layers on an axis 0 more.
+  """
+
+  def __init__(self, config: T5Config, make: Callable[[], nnx.Module], count: int):
+    self.config = config
+    self.count = count
+    if config.scan_layers:
+      self.layers = _stack_shapes(make(), count)
+    else:
+      for i in range(count):
+        setattr(self, f"layers_{i}", make())
+
+  def run(
+    self, x: Float[Array, "batch length width"], keys: Sequence[Array | None], *inputs: object
+  ) -> Float[Array, "batch length width"]:
+    """x after all layers, each called as layer(x, *inputs, key) with its dropout key (None: nothing is dropped)."""
+    remat = REMAT_POLICIES[self.config.remat_policy]
+    if not self.config.scan_layers:
+      for layer, key in zip(self.one_by_one(), keys, strict=True):
+        x = remat(layer)(x, *inputs, key)
+      return x
+    # lax.scan over split state: nnx.scan would stack a whole copy of the parameters into its outputs.
+    graph, parameters = nnx.split(self.layers)
+
+    def layer(x, of_layer):
+      parameters, key = of_layer
+      return nnx.merge(graph, parameters)(x, *inputs, key), None
+
+    keys = None if keys[0] is None else jnp.stack(keys)
+    # A loop's body cannot be merged with its own recomputation: the barriers against that would only cost time.
+    return jax.lax.scan(remat(layer, prevent_cse=False), x, (parameters, keys))[0]
+
+  def one_by_one(self) -> list[nnx.Module]:
+    """The layers of an unrolled stack, first to last."""
+    return [getattr(self, f"layers_{i}") for i in range(self.count)]
+
+
+def _stack_shapes(layer: nnx.Module, count: int) -> nnx.Module:
+  """The layer (made of shapes) with each parameter's shape and axes for `count` of them."""
+  for _, variable in nnx.to_flat_state(nnx.state(layer)):
+    one = variable.get_value()
+    variable.set_value(jax.ShapeDtypeStruct((count, *one.shape), one.dtype))
+    variable.set_metadata(axes=("layers", *variable.get_metadata()["axes"]))
+  return layer
