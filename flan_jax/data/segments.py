@@ -221,6 +221,24 @@ class _Side:
     return out
 
 
+def of_segments(
+  values: Int[np.ndarray, "n"], row: Int[np.ndarray, "n"], ids: Int32[np.ndarray, "rows length"]
+) -> Int32[np.ndarray, "rows length"]:
+  """A value of each example at all slots of its segment; 0 on padding.
+
+  Args:
+    row: the row of each example, never decreasing; examples have the segment ids 1, 2, ... of their row.
+    ids: segment ids of one side of the rows.
+  """
+  rows = len(ids)
+  first_of_row = np.searchsorted(row, np.arange(rows + 1))
+  segment = np.arange(len(row)) - first_of_row[row] + 1
+  width = int(segment.max(initial=0)) + 1
+  table = np.zeros(rows * width, np.int32)
+  table[row * width + segment] = values
+  return table.take(ids + (np.arange(rows, dtype=np.int32) * width)[:, None])
+
+
 def _shifted_right(sequences: Sequences) -> Integer[np.ndarray, "tokens"]:
   """Each token's predecessor in its sequence; 0, the decoder's start, for the first."""
   before = np.roll(sequences.tokens, 1)

@@ -20,12 +20,13 @@ from flan_jax.data import limits, packing
 from flan_jax.data.mixing import Mixing, permute
 from flan_jax.data.objectives import Objective, most_taken
 from flan_jax.data.records import Records
-from flan_jax.data.segments import Batch, RowShape, Sequences
+from flan_jax.data.segments import Batch, RowShape, Sequences, of_segments
 from flan_jax.data.store import Origin, TaskStore
 
 STREAM_VERSION = 2  # part of a run's identity: raise it when the same stores and seed give other rows
 WINDOW = 16_384  # examples; rows are about 99.5% full from here on, and a plan takes 0.04 s
 _CHECKED = 1 << 18  # examples at once; seven denoisers take 150 bytes for each
+SUBMIXTURES = "decoder_submixtures"  # the array of a batch that says each target token's submixture
 _WINDOWS = 2  # kept in memory: the one that a batch ends and the one that it begins
 
 
@@ -105,6 +106,7 @@ class Stream:
     window: int = WINDOW,
     objective: Objective | None = None,
     planned: Callable[[int, Plan], None] | None = None,
+    submixtures: Sequence[int] = (),
   ):
     """Reads the lengths of all examples, no tokens.
 
@@ -117,12 +119,14 @@ class Stream:
       window: examples that are planned together. Another window is another order.
       objective: what is made of each example; None leaves it as it is.
       planned: hears of each window as it is planned, in whichever thread; of one again where it was forgotten.
+      submixtures: an index for each store; batches then have the int32 array `decoder_submixtures` [rows, targets] of
+        each target token's index (0 on padding). None for no such array.
 
     Raises:
       FlanJaxError: no task has examples, or an example is longer than a row.
     """
     # As given, for a process that makes the same stream.
-    self._arguments = (stores, rates, shape, batch_rows, seed, window, objective)
+    self._arguments = (stores, rates, shape, batch_rows, seed, window, objective, None, submixtures)
     drawn = [(store, rate) for store, rate in zip(stores, rates, strict=True) if len(store) and rate > 0]
     if not drawn:
       raise errors.FlanJaxError(_nothing_to_train_on(stores))
@@ -130,6 +134,8 @@ class Stream:
     self.batch_rows = batch_rows
     self._shape = shape
     self._objective = objective
+    of_task = dict(zip((store.task for store in stores), submixtures, strict=True)) if submixtures else {}
+    self._submixtures = np.array([of_task[store.task] for store in self.stores] if of_task else (), np.int32)
     self._planned = planned
     self._seed = seed
     self._window = window
@@ -170,8 +176,11 @@ class Stream:
       if first < last:
         held = windows.held(piece.window, piece.alignment, shard)
         parts.append(held.part(piece.start + first - piece.first, last - first, first - mine.start))
-    row, inputs, targets = Held.together(parts)
-    return self._shape.batch(len(mine), row, inputs, targets), after
+    row, task, inputs, targets = Held.together(parts)
+    batch = self._shape.batch(len(mine), row, inputs, targets)
+    if len(self._submixtures):
+      batch[SUBMIXTURES] = of_segments(self._submixtures[task], row, batch["decoder_segment_ids"])
+    return batch, after
 
   def rows(self, position: Position) -> list[Segment]:
     """What stands in the batch at a position, by row and segment, without reading its tokens."""
@@ -247,7 +256,7 @@ class Stream:
     inputs, targets = self._records.read(self._records.first[plan.task[wanted]] + plan.example[wanted])
     if self._objective:
       inputs, targets = self._objective.made(inputs, targets, plan.key[wanted])
-    return Held(np.concatenate([[0], np.cumsum(np.where(is_mine, counts, 0))]), inputs, targets)
+    return Held(np.concatenate([[0], np.cumsum(np.where(is_mine, counts, 0))]), plan.task[wanted], inputs, targets)
 
   def _segment(self, plan: Plan, entry: int, row: int, segment: int) -> Segment:
     store, example = self.stores[plan.task[entry]], int(plan.example[entry])
@@ -284,24 +293,28 @@ class Held:
   Attributes:
     starts: int64 [rows of the window + 1]: index of each row's first example in the sequences; a row of another shard
       has none.
+    task: int64 [examples], index into the stream's stores.
   """
 
   starts: np.ndarray
+  task: np.ndarray
   inputs: Sequences
   targets: Sequences
 
-  def part(self, first: int, rows: int, to: int) -> tuple[np.ndarray, Sequences, Sequences]:
-    """(row, inputs, targets) of the examples of some rows of the window, which become the rows from `to` on."""
+  def part(self, first: int, rows: int, to: int) -> tuple[np.ndarray, np.ndarray, Sequences, Sequences]:
+    """(row, task, inputs, targets) of the examples of some rows of the window, which become the rows from `to` on."""
     starts = self.starts[first : first + rows + 1]
     span = slice(int(starts[0]), int(starts[-1]))
-    return np.repeat(np.arange(to, to + rows), np.diff(starts)), self.inputs[span], self.targets[span]
+    return np.repeat(np.arange(to, to + rows), np.diff(starts)), self.task[span], self.inputs[span], self.targets[span]
 
   @staticmethod
-  def together(parts: list[tuple[np.ndarray, Sequences, Sequences]]) -> tuple[np.ndarray, Sequences, Sequences]:
+  def together(
+    parts: list[tuple[np.ndarray, np.ndarray, Sequences, Sequences]],
+  ) -> tuple[np.ndarray, np.ndarray, Sequences, Sequences]:
     if len(parts) == 1:
       return parts[0]
-    row, inputs, targets = zip(*parts, strict=True)
-    return np.concatenate(row), Sequences.joined(inputs), Sequences.joined(targets)
+    row, task, inputs, targets = zip(*parts, strict=True)
+    return np.concatenate(row), np.concatenate(task), Sequences.joined(inputs), Sequences.joined(targets)
 
 
 def _nothing_to_train_on(stores: Sequence[TaskStore]) -> str:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from flan_jax import configuration, processes, progress
 from flan_jax.data.mixture_functions import canonical
+from flan_jax.data.mixtures import get_mixture
 from flan_jax.data.objectives import Objective, described, longest_text
 from flan_jax.data.prefetching import Prefetcher
 from flan_jax.data.preparation import Preparation, store_folder
 from flan_jax.data.segments import row_shape
 from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.stream import STREAM_VERSION, Position, Stream
+from flan_jax.data.submixtures import Submixtures, submixtures
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
@@ -32,12 +34,14 @@ class Feed:
     tasks: full names of the tasks it draws from.
     identity: what the meaning of a position depends on, as JSON; a run resumes only where it is the same.
     processes: that make windows ahead; they change no batch.
+    submixtures: names by the index that `decoder_submixtures` of a batch has; none where batches have no such array.
   """
 
   stream: Stream
   tasks: tuple[str, ...]
   identity: dict[str, Any]
   processes: int
+  submixtures: tuple[str, ...] = ()
 
   beginning = Position()
 
@@ -63,7 +67,9 @@ def open_feed(training: "Training", vocabulary: Vocabulary) -> Feed:
   """
   asked = preparation(training, vocabulary)
   stores = processes.first_then_others("stores", lambda: asked.stores(progress=progress.shown))
-  return _feed(training, vocabulary, stores, log=processes.is_first())
+  mixture = None if training.module else get_mixture(training.mixture_or_task_name, training.data_dir)
+  told_apart = submixtures(stores, mixture, training.data_dir)
+  return _feed(training, vocabulary, stores, log=processes.is_first(), told_apart=told_apart)
 
 
 def past_feed(model_dir: pathlib.Path) -> Feed:
@@ -82,13 +88,15 @@ def past_feed(model_dir: pathlib.Path) -> Feed:
   training = dataclasses.replace(configuration.build(), model_dir=str(model_dir), store_dir=str(folder))
   limit = before.get("max_per_task")
   stores = [open_store(folder / at, before["rates"][task], limit) for task, at in before["stores"].items()]
-  feed = _feed(training, vocabulary, stores, log=False)
+  feed = _feed(training, vocabulary, stores, log=False, told_apart=Submixtures())
   if changed := [name for name in feed.identity if feed.identity[name] != before.get(name)]:
     raise UsageError(f"{model_dir}/config.gin is not what its checkpoints were trained with: {', '.join(changed)}")
   return feed
 
 
-def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskStore], log: bool) -> Feed:
+def _feed(
+  training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskStore], log: bool, told_apart: Submixtures
+) -> Feed:
   lengths = training.task_feature_lengths
   objective = _objective(training, vocabulary)
   identity = {
@@ -113,8 +121,10 @@ def _feed(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskSto
     training.window,
     objective,
     planned=planned,
+    submixtures=told_apart.of_store,
   )
-  return Feed(stream, tuple(store.task for store in stores), identity, training.input_processes)
+  tasks = tuple(store.task for store in stores)
+  return Feed(stream, tasks, identity, training.input_processes, told_apart.names)
 
 
 def preparation(training: "Training", vocabulary: Vocabulary) -> Preparation:

@@ -1,5 +1,6 @@
 """The stream's laws, on small stores made by hand."""
 
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -260,3 +261,29 @@ def test_impossible_shards_and_positions_are_refused(stream):
     stream.batch(Position(), (0, 3))
   with pytest.raises(ValueError, match="of another stream"):
     stream.batch(Position(0, 10_000))
+
+
+@pytest.mark.parametrize("kind", [None, *CORRUPTED])
+def test_each_target_token_has_the_submixture_of_its_task(stores, kind):
+  """And the batch is otherwise the one without; batches that go on into another window, shards and pickled streams
+  too."""
+  objective, shape = CORRUPTED[kind] if kind else (None, SHAPE)
+  rates = [store.rate for store in stores]
+  plain = corrupting(stores, objective, shape)
+  told = Stream(stores, rates, shape, ROWS, 3, 60, objective, submixtures=[5, 0, 2])
+  of_task = {"t.0": 5, "t.1": 0, "t.2": 2}
+  position, seen = Position(), set()
+  for _ in range(8):
+    batch, after = told.batch(position)
+    labels = batch["decoder_submixtures"]
+    expected = np.zeros_like(labels)
+    for segment in plain.rows(position):
+      here = batch["decoder_segment_ids"][segment.row] == segment.segment
+      expected[segment.row][here] = of_task[segment.task]
+      seen.add(segment.task)
+    assert_equal({"labels": labels}, {"labels": expected})
+    parts = [pickle.loads(pickle.dumps(told)).batch(position, (i, 2))[0] for i in range(2)]
+    assert_equal(batch, {name: np.concatenate([part[name] for part in parts]) for name in batch})
+    assert_equal({name: batch[name] for name in batch if name != "decoder_submixtures"}, plain.batch(position)[0])
+    position = after
+  assert seen == set(of_task)
