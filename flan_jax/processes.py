@@ -13,7 +13,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flan_jax.errors import FlanJaxError, UsageError
@@ -31,13 +31,14 @@ _said: collections.Counter[str] = collections.Counter()  # all processes count a
 
 
 @contextlib.contextmanager
-def joined(coordinator: str, count: int, index: int) -> Iterator[None]:
+def joined(coordinator: str, count: int, index: int, local_devices: Sequence[int] | None = None) -> Iterator[None]:
   """This process as one of several while the context lasts; before JAX looks at its devices.
 
   Args:
     coordinator: HOST:PORT of process 0, where it listens and the others find it.
     count: processes in all.
     index: of this one, from 0.
+    local_devices: which of the node's GPUs are its own; None is all that it sees. See `clusters.find`.
 
   Raises:
     UsageError: numbers or an address that cannot be.
@@ -53,6 +54,7 @@ def joined(coordinator: str, count: int, index: int) -> Iterator[None]:
       coordinator,
       count,
       index,
+      local_devices,
       cluster_detection_method="deactivate",
       heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
       shutdown_timeout_seconds=_SHUTDOWN_SECONDS,

@@ -1,6 +1,7 @@
 """`flan-jax train`: gin as T5X's users know it, and short forms that print the gin they stand for."""
 
 import contextlib
+import dataclasses
 import os
 
 import click
@@ -35,11 +36,20 @@ from flan_jax.errors import UsageError
   show_default=True,
   help="On a CPU: devices that share a batch's rows; -1 is one a core. Small models train faster so.",
 )
+@click.option(
+  "--cluster",
+  type=click.Choice(["auto", "none", "env", "ompi", "slurm", "tpu", "k8s"]),
+  default="auto",
+  show_default=True,
+  help="What started the processes of a run and knows how many they are; auto asks all, none keeps this one alone.",
+)
 @click.option("--coordinator", metavar="HOST:PORT", help="Of several processes: where process 0 listens.")
 @click.option("--processes", "count", type=click.IntRange(min=1), help="Of several processes: how many.")
 @click.option("--process", "index", type=click.IntRange(min=0), help="Of several processes: which this is, from 0.")
 @click.pass_context
-def command(context, model, gin_files, gin_search_paths, sharding, cpu_devices, coordinator, count, index, **options):
+def command(
+  context, model, gin_files, gin_search_paths, sharding, cpu_devices, cluster, coordinator, count, index, **options
+):
   """Finetune MODEL (t5_demo, t5_1_1_small, ...), or what the gin files describe.
 
   \b
@@ -49,26 +59,30 @@ def command(context, model, gin_files, gin_search_paths, sharding, cpu_devices, 
   --gin.NAME=value sets a macro or a binding and wins over files and short forms. Ctrl-C and SIGTERM save; the same
   command goes on from there.
 
-  On several machines (or several times on one) start it with the same settings and --coordinator, --processes and
-  --process; the folders must be the same for all.
+  On several machines (or several times on one) start it with the same settings under srun, mpirun, on the hosts of a
+  TPU slice or in the pods of a Kubernetes job, or with --coordinator, --processes and --process; the folders must be
+  the same for all.
   """
   if not model and not gin_files:
     raise UsageError("train needs a model, such as 'flan-jax train t5_demo --mixture demo', or a --gin_file")
-  if len({coordinator is None, count is None, index is None}) > 1:
-    raise UsageError("--coordinator HOST:PORT, --processes N and --process I belong together: give all three")
-  from flan_jax import configuration, processes
+  from flan_jax import clusters, configuration, processes
   from flan_jax.cli.environment import prepare_jax
 
   lines = configuration.lines(
     model, gin_files=gin_files, sharding=sharding, options=options, bindings=context.obj or ()
   )
-  if not index:
-    for line in lines:
-      click.echo(line)
   prepare_jax(cpu_devices)
+  place = clusters.find(cluster, coordinator, count, index)
+  say = click.echo if place is None or place.index == 0 else _say_nothing
+  for line in lines:
+    say(line)
   configuration.parse(lines, search_paths=gin_search_paths.split(",") if gin_search_paths else ())
-  if (line := configuration.default("DATA_DIR", os.environ.get("FLAN_JAX_DATA_DIR"))) and not index:
-    click.echo(line)
+  if line := configuration.default("DATA_DIR", os.environ.get("FLAN_JAX_DATA_DIR")):
+    say(line)
   training = configuration.build()
-  with processes.joined(coordinator, count, index) if coordinator else contextlib.nullcontext():
+  with processes.joined(*dataclasses.astuple(place)) if place else contextlib.nullcontext():
     training.run()
+
+
+def _say_nothing(_: str) -> None:
+  """Of several processes only the first says how the run is configured."""

@@ -11,7 +11,7 @@ def test_every_short_form_is_an_option():
   options = {option.name for option in command.params}
   assert set(SHORT_FORMS) <= options
   of_the_command = {"model", "gin_files", "gin_search_paths", "sharding", "cpu_devices"}
-  assert options - set(SHORT_FORMS) == of_the_command | {"coordinator", "count", "index"}
+  assert options - set(SHORT_FORMS) == of_the_command | {"cluster", "coordinator", "count", "index"}
 
 
 def test_short_forms_print_the_gin_that_they_stand_for(capsys):
@@ -37,7 +37,7 @@ def test_nothing_to_train(capsys):
 @pytest.mark.parametrize(
   ("given", "message"),
   [
-    (["--processes", "2"], "belong together: give all three"),
+    (["--processes", "2"], "--coordinator and --process is not known: give all"),
     (["--coordinator", "localhost:1234", "--processes", "2", "--process", "2"], "must be from 0 to 1"),
     (["--coordinator", "localhost", "--processes", "2", "--process", "0"], "must be HOST:PORT of process 0"),
   ],

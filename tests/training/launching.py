@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class Launcher:
     signals: dict[int, str] | None = None,
     of_process: dict[int, tuple[str, ...]] | None = None,
     patient: bool = False,
+    launcher: Callable[[int, int, int], dict[str, str]] | None = None,
   ) -> list[Ended]:
     """Starts a run, waits for its end, and leaves no process behind.
 
@@ -66,14 +68,20 @@ class Launcher:
       signals: process to 'STEP:NAME:SECONDS'; see `toy_run`.
       of_process: options for one process.
       patient: when a process dies, the others are left to find out themselves; otherwise they are killed too.
+      launcher: (index, count, a free port) to what it puts into a process's environment, instead of flags.
     """
-    several = ["--coordinator", f"localhost:{_free_port()}", "--processes", str(processes)] if processes > 1 else []
+    port = _free_port()
+    by_flags = processes > 1 and not launcher
+    several = ["--coordinator", f"localhost:{port}", "--processes", str(processes)] if by_flags else []
     started = []
     try:
       for process in range(processes):
-        own = ["--process", str(process), *(of_process or {}).get(process, ())]
+        own = ["--process", str(process)] if by_flags else []
+        own += (of_process or {}).get(process, ())
         own += ["--signal", signals[process]] if process in (signals or {}) else []
-        started.append(self._start([str(model_dir), str(self.store_dir), str(steps), *options, *several, *own]))
+        said_by = launcher(process, processes, port) if launcher else {}
+        arguments = [str(model_dir), str(self.store_dir), str(steps), *options, *several, *own]
+        started.append(self._start(arguments, self.environment | said_by))
       return _ended(started, patient)
     finally:
       for process, said in started:
@@ -87,11 +95,11 @@ class Launcher:
     assert [each.code for each in ended] == [0] * len(ended), "\n".join(each.said for each in ended)
     return ended[0].said
 
-  def _start(self, arguments: list[str]) -> tuple[subprocess.Popen, object]:
+  def _start(self, arguments: list[str], environment: dict[str, str]) -> tuple[subprocess.Popen, object]:
     # Not a pipe, which would have to be emptied meanwhile; `run` closes it.
     said = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115
     command = [sys.executable, "-m", "tests.training.toy_run", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=said, stderr=said, text=True), said
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said, text=True), said
 
 
 def launcher(store_dir: pathlib.Path, compiled: pathlib.Path) -> Launcher:

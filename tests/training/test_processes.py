@@ -27,6 +27,7 @@ from tests.training.launching import (
   check_same_run,
   metrics_of,
   randomly,
+  rows_placed,
   steps_after_mid_windows,
 )
 from tests.training.toy_run import STEPS
@@ -55,6 +56,31 @@ def test_two_processes_are_one(whole, whole_of_two):
   ]
   assert json.loads((whole_of_two / "versions.json").read_text())["devices"].endswith(", 2 processes")
   assert (whole_of_two / "config.gin").exists()
+
+
+def of_slurm(index: int, count: int, port: int) -> dict[str, str]:
+  """What srun says to a task on one node."""
+  said = {"JOB_ID": 1, "STEP_NODELIST": "localhost", "NTASKS": count, "PROCID": index, "LOCALID": index, "NODEID": 0}
+  return {f"SLURM_{name}": str(value) for name, value in said.items()} | {"JAX_COORDINATOR_PORT": str(port)}
+
+
+def of_open_mpi(index: int, count: int, port: int) -> dict[str, str]:
+  """What mpirun says to a process on one node."""
+  said = {"SIZE": count, "RANK": index, "LOCAL_SIZE": count, "LOCAL_RANK": index}
+  return {f"OMPI_COMM_WORLD_{name}": str(value) for name, value in said.items()} | {
+    "OMPI_MCA_orte_hnp_uri": "290521088.0;tcp://127.0.0.1:39987",
+    "JAX_COORDINATOR_PORT": str(port),
+  }
+
+
+@pytest.mark.parametrize("launcher", [of_slurm, of_open_mpi])
+def test_processes_find_each_other_by_what_their_launcher_says(launcher, launch, whole_of_two, tmp_path):
+  """Without a flag: the same steps to the byte as with --coordinator, --processes and --process."""
+  launch.finish(tmp_path, processes=2, launcher=launcher, steps=4)
+  assert len(list(tmp_path.glob("rows-*.txt"))) == 2
+  whole = rows_placed(whole_of_two)
+  assert rows_placed(tmp_path) == {step: whole[step] for step in range(1, 5)}
+  assert [line["loss"] for line in metrics_of(tmp_path)] == [line["loss"] for line in metrics_of(whole_of_two)][:4]
 
 
 def test_two_processes_killed_and_resumed_equal_uninterrupted_ones(launch, whole_of_two, tmp_path):

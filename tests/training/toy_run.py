@@ -3,6 +3,7 @@ a given step, and with a record of every row that it placed on a device."""
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -15,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from flan_jax import processes
+from flan_jax import clusters, processes
 from flan_jax.cli.environment import prepare_jax
 from flan_jax.data.mixtures import get_mixture
 from flan_jax.data.prepare import prepare
@@ -117,7 +118,7 @@ def main() -> None:
   parser.add_argument("--devices", type=int, default=1)
   parser.add_argument("--coordinator")
   parser.add_argument("--processes", type=int)
-  parser.add_argument("--process", type=int, default=0)
+  parser.add_argument("--process", type=int)
   parser.add_argument("--model_axis", type=int, default=1)
   parser.add_argument("--checkpoint_period", type=int, default=1000)
   parser.add_argument("--seed", type=int, default=0)
@@ -126,12 +127,13 @@ def main() -> None:
   parser.add_argument("--signal", help="STEP:NAME:SECONDS after that step's batch was placed")
   given = parser.parse_args()
   prepare_jax(given.devices)
+  place = clusters.find("auto", given.coordinator, given.processes, given.process)
   start = layout.saved_steps(pathlib.Path(given.model_dir))
   Observed.placed = start[-1] if start else 0
   if given.signal:
     step, name, seconds = given.signal.split(":")
     Observed.signal_at = int(step), signal.Signals[name], float(seconds)
-  rows = pathlib.Path(given.model_dir) / f"rows-{Observed.placed}-{given.process}-{os.getpid()}.txt"
+  rows = pathlib.Path(given.model_dir) / f"rows-{Observed.placed}-{place.index if place else 0}-{os.getpid()}.txt"
   training = toy_run(
     given.elsewhere or given.model_dir,
     given.store_dir,
@@ -141,8 +143,7 @@ def main() -> None:
     initial_checkpoint_path=given.initial,
     partitioning=Partitioning(model=given.model_axis),
   )
-  several = processes.joined(given.coordinator, given.processes, given.process)
-  with several if given.coordinator else contextlib.nullcontext():
+  with processes.joined(*dataclasses.astuple(place)) if place else contextlib.nullcontext():
     _keep_compilations()
     rows.parent.mkdir(parents=True, exist_ok=True)
     Observed.rows = rows.open("w")
