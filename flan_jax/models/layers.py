@@ -87,29 +87,38 @@ class FeedForward(nnx.Module):
     return self.wo(dropout(hidden, self.rate, dropout_key))
 
 
-def dropout(x: Float[Array, "..."], rate: float, key: Array | None) -> Float[Array, "..."]:
+def dropout(x: Float[Array, "batch ..."], rate: float, keys: Array | None) -> Float[Array, "batch ..."]:
   """x with a share `rate` of its units set to 0 and the rest scaled up; one mask for all positions, as in T5X.
 
   Args:
-    x: [..., length, width]; the mask is drawn as [..., 1, width].
+    x: [batch, ..., length, width]; a row's mask is drawn as [..., 1, width].
     rate: the probability of a drop, in [0, 1).
-    key: a PRNG key, or None where nothing is dropped (evaluation).
+    keys: a PRNG key a row (see `row_keys`), or None where nothing is dropped (evaluation).
   """
-  return _dropped(x, rate, key, (*x.shape[:-2], 1, x.shape[-1]))
+  return _dropped(x, rate, keys, (*x.shape[1:-2], 1, x.shape[-1]))
 
 
-def dropout_each(x: Float[Array, "..."], rate: float, key: Array | None) -> Float[Array, "..."]:
+def dropout_each(x: Float[Array, "batch ..."], rate: float, keys: Array | None) -> Float[Array, "batch ..."]:
   """As `dropout`, with a draw of its own for every position: T5X does so on the encoder's output alone."""
-  return _dropped(x, rate, key, x.shape)
+  return _dropped(x, rate, keys, x.shape[1:])
 
 
-def split_key(key: Array | None, n: int) -> Sequence[Array | None]:
-  """n keys of one, or n times None where there is no dropout."""
-  return [None] * n if key is None else list(jax.random.split(key, n))
+def row_keys(key: Array, rows: int) -> Array:
+  """A key for each row of a batch. What a row drops then depends on its number in the whole batch alone, wherever it
+  is computed: not on the mesh, and not on which rows share a microbatch with it."""
+  return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(rows))
 
 
-def _dropped(x, rate, key, shape):
-  if key is None or rate == 0.0:
+def split_key(keys: Array | None, n: int) -> Sequence[Array | None]:
+  """n keys a row of one a row, or n times None where there is no dropout."""
+  if keys is None:
+    return [None] * n
+  split = jax.vmap(lambda key: jax.random.split(key, n), out_axes=1)(keys)
+  return [split[i] for i in range(n)]
+
+
+def _dropped(x, rate, keys, shape):
+  if keys is None or rate == 0.0:
     return x
-  kept = jax.random.bernoulli(key, 1.0 - rate, shape)
+  kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1.0 - rate, shape))(keys)
   return jnp.where(kept, x / (1.0 - rate), jnp.zeros((), x.dtype))

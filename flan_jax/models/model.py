@@ -74,7 +74,7 @@ class Model:
       params: as `init` gives them.
       batch: `encoder_input_tokens` [B, S] and `decoder_input_tokens` [B, T]; with `encoder_segment_ids` and
         `decoder_segment_ids` a row holds several examples, without them one (see masks.batch_masks).
-      dropout_key: a PRNG key in training; None drops nothing.
+      dropout_key: PRNG keys [B] in training, one a row (layers.row_keys); None drops nothing.
     """
     batch = {name: jnp.asarray(feature) for name, feature in batch.items()}
     inputs, targets = batch["encoder_input_tokens"], batch["decoder_input_tokens"]

@@ -1,16 +1,40 @@
 """Writing checkpoints of a run and going on from the newest; the format is interop/checkpoints.py's."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import gin
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from flan_jax import processes
+from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.training.guard import GuardState
 from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
+
+
+@gin.register
+@dataclasses.dataclass(frozen=True)
+class Saving:
+  """When checkpoints are made, and which are kept.
+
+  Attributes:
+    period: in steps; the last step is saved in any case, and the one that a signal stopped at.
+    keep: the newest so many stay, and step 0, which evaluation compares with.
+  """
+
+  period: int = 1000
+  keep: int = 3
+
+  def __post_init__(self):
+    for name in ("period", "keep"):
+      value = getattr(self, name)
+      if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"Saving.{name} = {value!r}: must be a whole number above 0")
 
 
 class Checkpoints:
@@ -20,16 +44,15 @@ class Checkpoints:
   call each method alike.
   """
 
-  def __init__(self, model_dir: pathlib.Path, record: Mapping[str, Any], keep: int):
+  def __init__(self, model_dir: pathlib.Path, record: Mapping[str, Any], saving: Saving):
     """
     Args:
-      record: what each checkpoint says besides step, position and fingerprints (see interop/checkpoints.py).
-      keep: the newest so many are kept, and step 0, which evaluation compares with.
+      record: what each checkpoint says besides step, position, guard and fingerprints (see interop/checkpoints.py).
     """
     self._model_dir = model_dir
     self._record = dict(record)
     folder = (model_dir / layout.CHECKPOINTS).absolute()
-    policies = [preservation_policy.LatestN(keep), preservation_policy.CustomSteps([0])]
+    policies = [preservation_policy.LatestN(saving.keep), preservation_policy.CustomSteps([0])]
     options = ocp.CheckpointManagerOptions(preservation_policy=preservation_policy.AnyPreservationPolicy(policies))
     self._manager = ocp.CheckpointManager(folder, options=options)
 
@@ -52,7 +75,13 @@ class Checkpoints:
       return
     arrays = {layout.PARAMS: state.params, layout.OPTIMIZER: optimizer_arrays(state)}
     fingerprints = {item: layout.fingerprints(each) for item, each in arrays.items()}
-    record = {**self._record, "step": step, "position": dict(position), "fingerprints": fingerprints}
+    record = {
+      **self._record,
+      "step": step,
+      "position": dict(position),
+      "guard": {name: value.item() for name, value in state.guard._asdict().items()},
+      "fingerprints": fingerprints,
+    }
     items = {item: ocp.args.StandardSave(each) for item, each in arrays.items()}
     self._manager.save(step, args=ocp.args.Composite(**items, **{layout.RECORD: ocp.args.JsonSave(record)}))
 
@@ -65,9 +94,10 @@ class Checkpoints:
     folder = self._model_dir / layout.CHECKPOINTS / str(step)
     items = {layout.PARAMS: wanted.params, layout.OPTIMIZER: optimizer_arrays(wanted)}
     arrays = layout.restore(folder, items)
+    record = layout.read_record(folder)
     state = with_optimizer_arrays(wanted, arrays[layout.OPTIMIZER])
-    state = TrainState(jnp.asarray(step, jnp.int32), arrays[layout.PARAMS], state.optimizer)
-    return state, layout.read_record(folder)["position"]
+    guard = _with_values(wanted.guard, record["guard"])
+    return TrainState(jnp.asarray(step, jnp.int32), arrays[layout.PARAMS], state.optimizer, guard), record["position"]
 
   def _finish(self) -> None:
     """Waits until earlier steps are whole on the disk; only then can the sums of their files be taken."""
@@ -79,3 +109,8 @@ class Checkpoints:
       folder = self._model_dir / layout.CHECKPOINTS / str(step)
       if not (folder / layout.FILES).exists():
         layout.write_file_sums(folder)
+
+
+def _with_values(wanted: GuardState, values: Mapping[str, float | int]) -> GuardState:
+  """Scalars of a record, of the types that a state has."""
+  return GuardState(**{name: jnp.asarray(values[name], shape.dtype) for name, shape in wanted._asdict().items()})

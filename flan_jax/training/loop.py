@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from flan_jax.data.stream import Position
-from flan_jax.training.checkpoints import Checkpoints
+from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.metrics import Meter
 from flan_jax.training.state import TrainState
 from flan_jax.training.trainer import Trainer
@@ -53,7 +53,7 @@ def run_steps(
   *,
   step: int,
   until: int,
-  checkpoint_period: int,
+  saving: Saving,
   checkpoints: Checkpoints,
   meter: Meter,
   stop: StopRequest,
@@ -80,9 +80,9 @@ def run_steps(
     step += 1
     in_flight.append((step, metrics))
     if len(in_flight) > _IN_FLIGHT:
-      stopped_by = int(in_flight[0][1].stop_requested)
+      stopped_by, _ = map(int, in_flight[0][1].wishes)
       meter.finished(*in_flight.popleft())
-    if step % checkpoint_period == 0 or step == until or stopped_by:
+    if step % saving.period == 0 or step == until or stopped_by:
       checkpoints.save(step, state, position.to_json())
   for finished in in_flight:
     meter.finished(*finished)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import gin
 import jax
@@ -34,6 +35,22 @@ class Loss:
       raise UsageError(f"Loss.z_loss = {self.z_loss!r}: must not be negative")
 
 
+class TokenScores(NamedTuple):
+  """What is known of each target of a batch: float32 [batch, length], 0 where its weight is 0.
+
+  Attributes:
+    loss: in nats, z-loss and smoothing included.
+    z_loss: the part of it that is z-loss.
+    correct: 1 where the target has the highest logit.
+    weight: 1 where a target counts.
+  """
+
+  loss: Array
+  z_loss: Array
+  correct: Array
+  weight: Array
+
+
 def chunked_cross_entropy(
   logits_of: Callable[[Array], Array],
   hidden: Float[Array, "batch length width"],
@@ -41,7 +58,7 @@ def chunked_cross_entropy(
   weights: Num[Array, "batch length"],
   loss: Loss,
   vocab_size: int,
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
+) -> TokenScores:
   """`masked_cross_entropy` of `logits_of(hidden)` without ever holding [batch, length, vocab].
 
   Each chunk's logits are computed again in the backward pass: one more head matmul buys all but a chunk of the memory.
@@ -49,9 +66,6 @@ def chunked_cross_entropy(
   Args:
     logits_of: a chunk of hidden states [batch, positions, width] to float32 logits [batch, positions, vocab].
     vocab_size: of those logits, to choose the chunk from.
-
-  Returns:
-    (sum of losses in nats, number of real targets).
   """
   batch, length, _ = hidden.shape
   positions = max(1, min(length, loss.chunk_elements // (batch * vocab_size)))
@@ -59,15 +73,13 @@ def chunked_cross_entropy(
     return masked_cross_entropy(logits_of(hidden), targets, weights, loss.z_loss, loss.label_smoothing)
 
   @jax.checkpoint
-  def add_chunk(sums, chunk):
+  def scores_of(chunk):
     hidden, targets, weights = chunk
-    parts = masked_cross_entropy(logits_of(hidden), targets, weights, loss.z_loss, loss.label_smoothing)
-    return (sums[0] + parts[0], sums[1] + parts[1]), None
+    return masked_cross_entropy(logits_of(hidden), targets, weights, loss.z_loss, loss.label_smoothing)
 
   chunks = tuple(_in_chunks(each, positions) for each in (hidden, targets, weights))
-  zero = jnp.zeros((), jnp.float32)
-  sums, _ = jax.lax.scan(add_chunk, (zero, zero), chunks)
-  return sums
+  scores = jax.lax.map(scores_of, chunks)
+  return TokenScores(*(_whole(each, length) for each in scores))
 
 
 def masked_cross_entropy(
@@ -76,32 +88,30 @@ def masked_cross_entropy(
   weights: Num[Array, "batch length"],
   z_loss: float = 0.0,
   label_smoothing: float = 0.0,
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-  """Summed cross-entropy of the real targets, and how many there are.
+) -> TokenScores:
+  """Cross-entropy of each real target.
 
-  The caller divides the two *after* summing both over devices and microbatches: a mean of means would weigh a
-  short batch like a long one.
+  The caller sums, and divides *after* summing over devices and microbatches: a mean of means would weigh a short batch
+  like a long one.
 
   Args:
     logits: float32, unnormalised.
     targets: token ids; anything where `weights` is 0.
     weights: 1 where a target counts, 0 on padding.
     z_loss, label_smoothing: as in `Loss`. A smoothed loss is shifted so that a perfect prediction costs 0.
-
-  Returns:
-    (sum of losses in nats, number of real targets).
   """
   log_z = jax.nn.logsumexp(logits, axis=-1)
   picked = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+  correct = picked >= jnp.max(logits, axis=-1)  # logsumexp has taken this maximum already
   if label_smoothing:
     # The smoothed target is `on` at the token and `off` at each of the others; its own entropy is the least loss.
     vocab = logits.shape[-1]
     on, off = 1.0 - label_smoothing, label_smoothing / (vocab - 1)
     entropy = -(on * jnp.log(on) + (vocab - 1) * off * jnp.log(off))
     picked = (on - off) * picked + off * jnp.sum(logits, axis=-1) + entropy
-  losses = log_z - picked + z_loss * log_z**2
   weights = weights.astype(jnp.float32)
-  return jnp.sum(losses * weights), jnp.sum(weights)
+  of_z = z_loss * log_z**2
+  return TokenScores((log_z - picked + of_z) * weights, of_z * weights, correct * weights, weights)
 
 
 def _in_chunks(array: Num[Array, "batch length ..."], positions: int) -> Num[Array, "chunks batch positions ..."]:
@@ -110,3 +120,8 @@ def _in_chunks(array: Num[Array, "batch length ..."], positions: int) -> Num[Arr
   chunks = -(-length // positions)
   padded = jnp.pad(array, [(0, 0), (0, chunks * positions - length), *([(0, 0)] * len(rest))])
   return jnp.moveaxis(padded.reshape(batch, chunks, positions, *rest), 1, 0)
+
+
+def _whole(chunks: Float[Array, "chunks batch positions"], length: int) -> Float[Array, "batch length"]:
+  """Undoes `_in_chunks`."""
+  return jnp.moveaxis(chunks, 0, 1).reshape(chunks.shape[1], -1)[:, :length]

@@ -11,7 +11,6 @@ import numpy as np
 import tensorboardX
 
 from flan_jax.atomic import write_atomically
-from flan_jax.errors import FlanJaxError
 from flan_jax.progress import Advance
 from flan_jax.training.step import StepMetrics
 
@@ -48,9 +47,10 @@ class Meter:
   """Adds up finished steps and writes a line every `log_period` steps.
 
   A line has: `step`; `loss` (nats a target token, mean over the steps since the line before); `learning_rate` and
-  `gradient_norm` of the last of them; `steps_per_s`, `examples_per_s`, `tokens_per_s` (inputs and targets, without
-  padding), all over all processes; `input_wait`, the share of the time in which this process's loop had to wait for a
-  batch; `packing`, the share of the batch's slots that hold tokens.
+  `gradient_norm` of the last of them; `skipped`, how many the guard refused, whose losses do not count; `steps_per_s`,
+  `examples_per_s`, `tokens_per_s` (inputs and targets, without padding), all over all processes; `input_wait`, the
+  share of the time in which this process's loop had to wait for a batch; `packing`, the share of the batch's slots that
+  hold tokens.
   """
 
   def __init__(
@@ -67,6 +67,7 @@ class Meter:
     self._log_period = log_period
     self._last_step = last_step
     self._loss_sum = self._targets = 0.0
+    self._skipped = 0
     self._start_clock()
     self._first = True
 
@@ -78,19 +79,12 @@ class Meter:
     self._waited += time.perf_counter() - start
 
   def finished(self, step: int, metrics: StepMetrics) -> None:
-    """Takes a step's results, waiting for the devices if they are not done with it.
-
-    Raises:
-      FlanJaxError: the loss is not a finite number.
-    """
-    loss_sum, targets = float(metrics.loss_sum), float(metrics.targets)
-    if not math.isfinite(loss_sum):
-      raise FlanJaxError(
-        f"the loss of step {step} is {loss_sum}: lower LEARNING_RATE, or delete the newest checkpoints to go on from "
-        "an older one"
-      )
-    self._loss_sum += loss_sum
-    self._targets += targets
+    """Takes a step's results, waiting for the devices if they are not done with it."""
+    if metrics.skipped:
+      self._skipped += 1
+    else:
+      self._loss_sum += float(metrics.sums.loss)
+      self._targets += float(metrics.sums.targets)
     if self._first:  # what came before is compilation: the clock starts here, and this step is none of its work
       self._first = False
       self._start_clock()
@@ -111,6 +105,7 @@ class Meter:
       "loss": self._loss_sum / max(self._targets, 1.0),
       "learning_rate": float(self._learning_rate(step - 1)),
       "gradient_norm": gradient_norm,
+      "skipped": self._skipped,
       "steps_per_s": steps / seconds,
       "examples_per_s": examples / seconds,
       "tokens_per_s": tokens / seconds,
@@ -118,6 +113,7 @@ class Meter:
       "packing": tokens / max(slots, 1.0),
     }
     self._loss_sum = self._targets = 0.0
+    self._skipped = 0
     self._start_clock()
     return line
 

@@ -97,13 +97,14 @@ def replicated(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec())
 
 
-def check_batch_size(batch_size: int, mesh: Mesh) -> None:
-  """Raises UsageError if the rows of a batch do not divide over the mesh."""
-  shares = mesh.shape["data"] * mesh.shape["fsdp"]
+def check_batch_size(batch_size: int, mesh: Mesh, accumulation: int = 1) -> None:
+  """Raises UsageError if the rows of a batch do not divide over the mesh and the microbatches."""
+  shares = mesh.shape["data"] * mesh.shape["fsdp"] * accumulation
   if batch_size % shares:
+    microbatches = f" x accumulation {accumulation}" if accumulation > 1 else ""
     raise UsageError(
-      f"BATCH_SIZE = {batch_size} does not divide over data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}: "
-      f"take a multiple of {shares}"
+      f"BATCH_SIZE = {batch_size} does not divide over data {mesh.shape['data']} x fsdp {mesh.shape['fsdp']}"
+      f"{microbatches}: take a multiple of {shares}"
     )
 
 

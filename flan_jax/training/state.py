@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array
 
 from flan_jax.models.model import Model, Params
+from flan_jax.training.guard import GuardState
 
 
 class TrainState(NamedTuple):
@@ -17,16 +18,18 @@ class TrainState(NamedTuple):
     step: int32 scalar, the number of updates done.
     params: the model's parameters, float32.
     optimizer: optax's state.
+    guard: what the guard remembers of the losses before.
   """
 
   step: Any
   params: dict[str, Any]
   optimizer: optax.OptState
+  guard: GuardState
 
 
 def new_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
   """The state before the first update."""
-  return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+  return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), GuardState.new())
 
 
 def abstract_state(model: Model, optimizer: optax.GradientTransformation) -> TrainState:

@@ -1,16 +1,19 @@
-"""One update: the loss of a batch, its gradient over the real target tokens, the optimizer."""
+"""One update: the scores of a batch, their gradient over the real target tokens, the guard's verdict, the optimizer."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import NamedSharding
-from jaxtyping import Array, Float, Int
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int
 
+from flan_jax.models.layers import row_keys
 from flan_jax.models.model import Model, Params
-from flan_jax.training.losses import Loss, chunked_cross_entropy
+from flan_jax.training.guard import Guard, fine, updated
+from flan_jax.training.losses import Loss, TokenScores, chunked_cross_entropy
 from flan_jax.training.state import TrainState
 
 Batch = Mapping[str, Int[Array, "batch length"]]
@@ -18,60 +21,120 @@ Batch = Mapping[str, Int[Array, "batch length"]]
 # Separates the stream of dropout keys from the one that initialises parameters under the same seed.
 _DROPOUT = 0xD0
 
+# Features of a batch beside the rows' own. WISHES [rows, 2]: what the process of a row wishes, a signal's number (0 for
+# none) and 1 to save. SUBMIXTURES [rows, targets]: the submixture that each target token is of.
+WISHES = "wishes"
+SUBMIXTURES = "decoder_submixtures"
 
-# The key of a batch under which every row carries its process's wish to stop: a signal's number, or 0.
-STOP = "stop_requested"
+
+class ScoreSums(NamedTuple):
+  """Sums over the targets of a batch.
+
+  Attributes:
+    loss: in nats, z-loss and label smoothing included.
+    z_loss: the part of it that is z-loss.
+    correct: targets that had the highest logit.
+    targets: real target tokens.
+    submixture_losses, submixture_targets: loss and targets of each submixture.
+  """
+
+  loss: Float[Array, ""]
+  z_loss: Float[Array, ""]
+  correct: Float[Array, ""]
+  targets: Float[Array, ""]
+  submixture_losses: Float[Array, " submixtures"]
+  submixture_targets: Float[Array, " submixtures"]
 
 
 class StepMetrics(NamedTuple):
   """What one step says, the same in all processes.
 
   Attributes:
-    loss_sum: in nats.
-    targets: real target tokens.
+    sums: over the whole batch, whether the step was accepted or not.
     gradient_norm: global norm of the mean gradient.
+    update_norm, parameter_norm: of what was added to the parameters, and of these then.
+    skipped, skipped_in_row: 1 if the guard refused the step, and how many it has refused one after another.
     counts: of the batch: examples, tokens without padding, token slots; both sides together.
-    stop_requested: the number of a signal that a process had when it placed the batch; 0 if none had.
+    wishes: the number of a signal that a process had when it placed the batch (0 if none had), and whether one wishes
+      to save.
   """
 
-  loss_sum: Float[Array, ""]
-  targets: Float[Array, ""]
+  sums: ScoreSums
   gradient_norm: Float[Array, ""]
+  update_norm: Float[Array, ""]
+  parameter_norm: Float[Array, ""]
+  skipped: Int[Array, ""]
+  skipped_in_row: Int[Array, ""]
   counts: Int[Array, "3"]
-  stop_requested: Int[Array, ""]
+  wishes: Int[Array, "2"]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepSettings:
+  """What a step computes beside the model and the optimizer.
+
+  Attributes:
+    seed: of dropout.
+    accumulation: microbatches that a batch is computed in, one after the other: activations of one stand at a time.
+    submixtures: how many there are, where batches have SUBMIXTURES.
+  """
+
+  loss: Loss = dataclasses.field(default_factory=Loss)
+  guard: Guard = dataclasses.field(default_factory=Guard)
+  seed: int = 0
+  accumulation: int = 1
+  submixtures: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+  """Where the arrays of a step lie.
+
+  Attributes:
+    rows: rows of the batch and of activations.
+    params: each parameter, and its gradient.
+    lookups: tables while tokens are looked up in them; see `partitioning.lookup_shardings`.
+  """
+
+  rows: NamedSharding
+  params: Mapping[str, NamedSharding]
+  lookups: Mapping[str, NamedSharding]
 
 
 def make_step(
-  model: Model,
-  optimizer: optax.GradientTransformation,
-  loss: Loss,
-  seed: int,
-  rows: NamedSharding,
-  lookups: Mapping[str, NamedSharding],
+  model: Model, optimizer: optax.GradientTransformation, settings: StepSettings, placement: Placement
 ) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
   """The update as a pure function of (state, batch), to be jitted.
 
-  Dropout depends on (seed, step) alone, so a resumed run and another mesh drop the same units.
-
-  Args:
-    rows: how rows of activations lie on the devices.
-    lookups: see `partitioning.lookup_shardings`.
+  Dropout depends on (seed, step, row) alone, so a resumed run, another mesh and other microbatches drop the same units.
   """
 
   def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
-    dropout_key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _DROPOUT), state.step)
-
-    def summed_loss(params: Params):
-      tables = {name: jax.lax.with_sharding_constraint(params[name], where) for name, where in lookups.items()}
-      params = {**params, **tables}
-      return batch_loss(model, params, batch, loss, dropout_key, rows)
-
-    (loss_sum, targets), gradient_sum = jax.value_and_grad(summed_loss, has_aux=True)(state.params)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.seed), _DROPOUT), state.step)
+    sums, gradient_sum = _summed_gradient(model, state.params, batch, key, settings, placement)
     # The sums run over the whole batch on all devices; only now is there one number to divide by.
-    gradient = jax.tree.map(lambda each: each / jnp.maximum(targets, 1.0), gradient_sum)
+    targets = jnp.maximum(sums.targets, 1.0)
+    gradient = jax.tree.map(lambda each: each / targets, gradient_sum)
+    gradient_norm = optax.tree.norm(gradient)
+    accepted = fine(settings.guard, state.guard, sums.loss / targets, gradient_norm)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
-    new = TrainState(state.step + 1, optax.apply_updates(state.params, updates), optimizer_state)
-    said = StepMetrics(loss_sum, targets, optax.tree.norm(gradient), batch_counts(batch), jnp.max(batch[STOP]))
+    updates = jax.tree.map(lambda each: jnp.where(accepted, each, 0), updates)
+    new = TrainState(
+      step=state.step + 1,
+      params=optax.apply_updates(state.params, updates),
+      optimizer=_kept_unless(accepted, optimizer_state, state.optimizer),
+      guard=updated(settings.guard, state.guard, sums.loss / targets, accepted),
+    )
+    said = StepMetrics(
+      sums=sums,
+      gradient_norm=gradient_norm,
+      update_norm=optax.tree.norm(updates),
+      parameter_norm=optax.tree.norm(new.params),
+      skipped=(~accepted).astype(jnp.int32),
+      skipped_in_row=new.guard.skipped_in_row,
+      counts=batch_counts(batch),
+      wishes=jnp.max(batch[WISHES], axis=0),
+    )
     return new, said
 
   return step
@@ -84,18 +147,25 @@ def batch_counts(batch: Batch) -> Int[Array, "3"]:
   return jnp.stack([examples, jnp.count_nonzero(encoder) + jnp.count_nonzero(decoder), encoder.size + decoder.size])
 
 
-def batch_loss(
+def batch_scores(
   model: Model,
   params: Params,
   batch: Batch,
   loss: Loss,
-  dropout_key: Array | None = None,
-  rows: NamedSharding | None = None,
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-  """(summed loss in nats, number of real targets) of a batch, packed or not; without a key nothing is dropped."""
-  hidden = model.hidden(params, batch, dropout_key)
-  if rows is not None:
-    hidden = jax.lax.with_sharding_constraint(hidden, rows)
+  dropout_keys: Array | None = None,
+  placement: Placement | None = None,
+) -> TokenScores:
+  """The scores of a batch's targets, packed or not.
+
+  Args:
+    dropout_keys: one a row (`layers.row_keys`); without them nothing is dropped.
+  """
+  if placement is not None:
+    constrain = jax.lax.with_sharding_constraint
+    params = {**params, **{name: constrain(params[name], where) for name, where in placement.lookups.items()}}
+  hidden = model.hidden(params, batch, dropout_keys)
+  if placement is not None:
+    hidden = jax.lax.with_sharding_constraint(hidden, placement.rows)
   return chunked_cross_entropy(
     lambda chunk: model.logits(params, chunk),
     hidden,
@@ -104,3 +174,60 @@ def batch_loss(
     loss,
     model.config.vocab_size,
   )
+
+
+def score_sums(scores: TokenScores, batch: Batch, submixtures: int = 0) -> ScoreSums:
+  """Sums over a batch; those of submixtures are empty where it does not say them."""
+  count = submixtures if SUBMIXTURES in batch else 0
+  # A product with ones and zeros, not a scatter: [targets] x [targets, submixtures].
+  of = jax.nn.one_hot(batch[SUBMIXTURES], count) if count else jnp.zeros((*scores.loss.shape, 0))
+  totals = (jnp.sum(each) for each in scores)
+  return ScoreSums(*totals, jnp.einsum("bt,bts->s", scores.loss, of), jnp.einsum("bt,bts->s", scores.weight, of))
+
+
+def _summed_gradient(
+  model: Model, params: Params, batch: Batch, key: Array, settings: StepSettings, placement: Placement
+) -> tuple[ScoreSums, Params]:
+  """(sums over the batch, gradient of the summed loss), a microbatch at a time."""
+  batch = {name: feature for name, feature in batch.items() if name != WISHES}
+  keys = row_keys(key, len(batch["decoder_target_tokens"]))
+
+  def summed_loss(params: Params, batch: Batch, keys: Array) -> tuple[Float[Array, ""], ScoreSums]:
+    sums = score_sums(batch_scores(model, params, batch, settings.loss, keys, placement), batch, settings.submixtures)
+    return sums.loss, sums
+
+  def of_microbatch(batch: Batch, keys: Array) -> tuple[ScoreSums, Params]:
+    (_, sums), gradient = jax.value_and_grad(summed_loss, has_aux=True)(params, batch, keys)
+    # Each device keeps its part of a sum over devices, not the sum of which it then takes its part.
+    return sums, jax.lax.with_sharding_constraint(gradient, dict(placement.params))
+
+  if settings.accumulation == 1:
+    return of_microbatch(batch, keys)
+
+  def add(total, microbatch):
+    return jax.tree.map(jnp.add, total, of_microbatch(*microbatch)), None
+
+  microbatches = jax.tree.map(lambda each: _microbatches(each, settings.accumulation, placement.rows), (batch, keys))
+  first = jax.tree.map(lambda each: each[0], microbatches)
+  zeros = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), jax.eval_shape(of_microbatch, *first))
+  return jax.lax.scan(add, zeros, microbatches)[0]
+
+
+def _microbatches(array: Array, parts: int, rows: NamedSharding) -> Array:
+  """[rows, ...] as [parts, rows / parts, ...]: of the rows that a device holds, each part takes as many."""
+  mesh, (axes,) = rows.mesh, rows.spec
+  shares = 1
+  for axis in axes:
+    shares *= mesh.shape[axis]
+  by_device = array.reshape(shares, parts, -1, *array.shape[1:])
+  split = jnp.swapaxes(by_device, 0, 1).reshape(parts, -1, *array.shape[1:])
+  return jax.lax.with_sharding_constraint(split, NamedSharding(mesh, PartitionSpec(None, axes)))
+
+
+def _kept_unless(accepted: Bool[Array, ""], new: Any, old: Any) -> Any:
+  """A new optimizer state if the step was accepted; if not, the old one, but for counts, which go on."""
+
+  def choose(new: Array, old: Array) -> Array:
+    return jnp.where(accepted, new, old) if jnp.issubdtype(new.dtype, jnp.floating) else new
+
+  return jax.tree.map(choose, new, old)

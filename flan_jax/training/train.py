@@ -25,8 +25,9 @@ from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.training import partitioning, resuming
-from flan_jax.training.checkpoints import Checkpoints
+from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.feed import open_feed
+from flan_jax.training.guard import Guard
 from flan_jax.training.loop import Batches, StopRequest, run_steps
 from flan_jax.training.losses import Loss
 from flan_jax.training.metrics import Meter, Writers
@@ -34,6 +35,7 @@ from flan_jax.training.optimizers import Adafactor, Optimizer
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant, Schedule
 from flan_jax.training.state import TrainState
+from flan_jax.training.step import StepSettings
 from flan_jax.training.trainer import Trainer
 
 
@@ -81,8 +83,10 @@ class Training:
     variants: how often each example is prepared under other draws of these; epoch e reads variant e mod this.
     window: examples that are drawn and packed together.
     input_processes: that plan and read windows ahead; 0 leaves it to a thread, which gives some 30,000 rows a second.
-    log_period, checkpoint_period: in steps.
-    checkpoints_to_keep: the newest so many stay, and step 0.
+    accumulation: microbatches that a batch is computed in: memory for activations falls, nothing else changes.
+    guard: what a step with a loss that is no number, or a spike, has for consequences.
+    saving: when checkpoints are made, and which are kept.
+    log_period: in steps.
   """
 
   model: T5Config
@@ -109,20 +113,13 @@ class Training:
   variants: int = 1
   window: int = 16384
   input_processes: int = 0
+  accumulation: int = 1
+  guard: Guard = dataclasses.field(default_factory=Guard)
+  saving: Saving = dataclasses.field(default_factory=Saving)
   log_period: int = 20
-  checkpoint_period: int = 1000
-  checkpoints_to_keep: int = 3
 
   def __post_init__(self):
-    for name in (
-      "train_steps",
-      "batch_size",
-      "variants",
-      "window",
-      "log_period",
-      "checkpoint_period",
-      "checkpoints_to_keep",
-    ):
+    for name in ("train_steps", "batch_size", "accumulation", "variants", "window", "log_period"):
       value = getattr(self, name)
       if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"train.{name} = {value!r}: must be a whole number above 0")
@@ -150,7 +147,7 @@ class Training:
     vocabulary = load_vocabulary(self.vocabulary, self.data_dir)
     _check_vocabulary(self.model, vocabulary)
     mesh = self.partitioning.mesh()
-    partitioning.check_batch_size(self.batch_size, mesh)
+    partitioning.check_batch_size(self.batch_size, mesh, self.accumulation)
     rows = partitioning.process_rows(mesh, self.batch_size)
     resuming.check_model(model_dir, self.model, vocabulary.sha256)
     initial = resuming.initial_checkpoint(self.initial_checkpoint_path, self.model, vocabulary.sha256, model_dir)
@@ -164,13 +161,12 @@ class Training:
       optimizer=self.optimizer,
       learning_rate=self.learning_rate,
       schedule=self.schedule,
-      loss=self.loss,
-      seed=self.seed,
+      settings=StepSettings(self.loss, self.guard, self.seed, self.accumulation),
     )
     if processes.is_first():
       _describe(self, model_dir, trainer, vocabulary)
     record = _record(self, vocabulary, {*feed.tasks, *resuming.tasks_before(model_dir, initial)}, feed.identity)
-    with Checkpoints(model_dir, record, self.checkpoints_to_keep) as checkpoints:
+    with Checkpoints(model_dir, record, self.saving) as checkpoints:
       step, state, position = resuming.start(model_dir, trainer, checkpoints, feed, initial)
       with feed.batches(position, rows) as batches:
         outcome = self._train(trainer, batches, checkpoints, model_dir, step, state)
@@ -201,7 +197,7 @@ class Training:
         batches,
         step=step,
         until=self.train_steps,
-        checkpoint_period=self.checkpoint_period,
+        saving=self.saving,
         checkpoints=checkpoints,
         meter=meter,
         stop=stop,

@@ -8,11 +8,10 @@ from jax.sharding import Mesh, NamedSharding
 
 from flan_jax.models.model import Model, Params
 from flan_jax.training import partitioning
-from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import Optimizer, scheduled
 from flan_jax.training.schedules import Schedule
 from flan_jax.training.state import TrainState, abstract_state, new_state
-from flan_jax.training.step import STOP, Batch, StepMetrics, make_step
+from flan_jax.training.step import WISHES, Batch, Placement, StepMetrics, StepSettings, make_step
 
 
 class Trainer:
@@ -26,19 +25,22 @@ class Trainer:
     optimizer: Optimizer,
     learning_rate: float,
     schedule: Schedule,
-    loss: Loss,
-    seed: int,
+    settings: StepSettings,
   ):
+    """
+    Args:
+      settings: its seed is that of fresh parameters, too.
+    """
     self.model = model
     self.mesh = mesh
     self.learning_rate = scheduled(learning_rate, schedule)
-    self._seed = seed
+    self._seed = settings.seed
     self._optimizer = optimizer.transformation(self.learning_rate)
     self._rows = partitioning.batch_sharding(mesh)
     self.shardings = self._state_shardings()
     lookups = partitioning.lookup_shardings(model.shapes(), model.axes(), mesh)
     self._step = jax.jit(
-      make_step(model, self._optimizer, loss, seed, self._rows, lookups),
+      make_step(model, self._optimizer, settings, Placement(self._rows, self.shardings.params, lookups)),
       in_shardings=(self.shardings, self._rows),
       out_shardings=(self.shardings, partitioning.replicated(mesh)),
       donate_argnums=0,
@@ -62,15 +64,16 @@ class Trainer:
     params = jax.tree.map(placed, dict(params), self.shardings.params)
     return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(params)
 
-  def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0) -> Batch:
+  def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0, save_requested: bool = False) -> Batch:
     """This process's rows of a batch, on its devices.
 
     Args:
       batch: the rows that `partitioning.process_rows` says.
       stop_requested: a signal's number where this process wishes to stop; see `loop.StopRequest`.
+      save_requested: whether it wishes to save.
     """
     rows = len(next(iter(batch.values())))
-    batch = {**batch, STOP: np.full((rows, 1), stop_requested, np.int32)}
+    batch = {**batch, WISHES: np.tile(np.array([stop_requested, save_requested], np.int32), (rows, 1))}
     return {name: jax.make_array_from_process_local_data(self._rows, array) for name, array in batch.items()}
 
   def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
@@ -101,4 +104,4 @@ class Trainer:
       return params[name] if like_parameter else whole
 
     optimizer = jax.tree_util.tree_map_with_path(of_optimizer, shapes.optimizer)
-    return TrainState(whole, params, optimizer)
+    return TrainState(whole, params, optimizer, jax.tree.map(lambda _: whole, shapes.guard))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax.models.configs import T5Config
-from flan_jax.models.layers import dropout, dropout_each
+from flan_jax.models.layers import dropout, dropout_each, row_keys
 from flan_jax.models.model import Model
 
 TINY = T5Config(
@@ -143,7 +143,7 @@ def test_dropout_follows_its_key(shallow_params):
   model = Model(dataclasses.replace(SHALLOW, dropout_rate=0.3))
   batch = _packed([[(6, 4)]], seed=0)
   hidden = jax.jit(model.hidden)
-  one, again, other = (hidden(params, batch, jax.random.key(seed)) for seed in (0, 0, 1))
+  one, again, other = (hidden(params, batch, row_keys(jax.random.key(seed), 1)) for seed in (0, 0, 1))
   np.testing.assert_array_equal(one, again)
   assert not np.allclose(one, other)
   np.testing.assert_array_equal(hidden(params, batch), jax.jit(Model(SHALLOW).hidden)(params, batch))
@@ -152,17 +152,23 @@ def test_dropout_follows_its_key(shallow_params):
 def test_dropout_keeps_the_mean():
   ones = jnp.ones((8, 5, 1000))
   for drop in (dropout, dropout_each):
-    kept = drop(ones, 0.25, jax.random.key(0))
+    kept = drop(ones, 0.25, row_keys(jax.random.key(0), 8))
     assert abs(float(kept.mean()) - 1) < 0.03
     assert set(np.unique(kept)) == {np.float32(0), np.float32(1 / 0.75)}
-  shared = dropout(ones, 0.25, jax.random.key(0))
+  shared = dropout(ones, 0.25, row_keys(jax.random.key(0), 8))
   np.testing.assert_array_equal(shared, jnp.broadcast_to(shared[:, :1], shared.shape))
+
+
+def test_a_row_drops_the_same_among_other_rows():
+  ones, keys = jnp.ones((4, 5, 100)), row_keys(jax.random.key(0), 4)
+  for drop in (dropout, dropout_each):
+    np.testing.assert_array_equal(drop(ones, 0.25, keys)[2:], drop(ones[2:], 0.25, keys[2:]))
 
 
 @pytest.mark.parametrize("policy", ["dots", "full"])
 def test_remat_changes_no_gradient(shallow_params, policy):
   batch = _packed([[(6, 4), (5, 3)]], seed=0)
-  key = jax.random.key(0)
+  key = row_keys(jax.random.key(0), 1)
 
   def gradient(model):
     return jax.jit(jax.grad(lambda params: jnp.sum(jnp.sin(model.hidden(params, batch, key)))))(shallow_params)

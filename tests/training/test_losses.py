@@ -29,9 +29,11 @@ def test_loss_is_its_definition(z_loss, smoothing):
   np.put_along_axis(wanted, np.asarray(targets)[..., None], 1 - smoothing, axis=-1)
   entropy = -(wanted * np.log(np.maximum(wanted, 1e-30))).sum(-1)
   losses = (wanted * (log_z[..., None] - logits)).sum(-1) - entropy + z_loss * log_z**2
-  total, count = masked_cross_entropy(hidden @ head, targets, weights, z_loss, smoothing)
-  np.testing.assert_allclose(total, (losses * np.asarray(weights)).sum(), rtol=1e-5)
-  assert count == np.asarray(weights).sum()
+  scores = masked_cross_entropy(hidden @ head, targets, weights, z_loss, smoothing)
+  np.testing.assert_allclose(scores.loss, losses * weights, rtol=1e-4, atol=1e-5)
+  np.testing.assert_allclose(scores.z_loss, z_loss * log_z**2 * weights, rtol=1e-4, atol=1e-6)
+  np.testing.assert_array_equal(scores.correct, (logits.argmax(-1) == targets) * weights)
+  np.testing.assert_array_equal(scores.weight, weights)
 
 
 @settings(deadline=None, max_examples=3)
@@ -40,13 +42,14 @@ def test_chunked_loss_is_the_whole_loss(length, positions, seed):
   hidden, head, targets, weights = _inputs(length=length, seed=seed)
 
   def summed(hidden, head, loss):
-    return chunked_cross_entropy(lambda chunk: chunk @ head, hidden, targets, weights, loss, 11)
+    scores = chunked_cross_entropy(lambda chunk: chunk @ head, hidden, targets, weights, loss, 11)
+    return jnp.sum(scores.loss), scores
 
   chunked = Loss(0.1, 1e-2, chunk_elements=2 * 11 * positions)
-  (a, n), gradients = jax.value_and_grad(summed, (0, 1), has_aux=True)(hidden, head, chunked)
-  (b, m), expected = jax.value_and_grad(summed, (0, 1), has_aux=True)(hidden, head, Loss(0.1, 1e-2))
-  assert n == m
-  np.testing.assert_allclose(a, b, rtol=1e-5)
+  (_, one), gradients = jax.value_and_grad(summed, (0, 1), has_aux=True)(hidden, head, chunked)
+  (_, other), expected = jax.value_and_grad(summed, (0, 1), has_aux=True)(hidden, head, Loss(0.1, 1e-2))
+  for score, whole in zip(one, other, strict=True):
+    np.testing.assert_allclose(score, whole, rtol=1e-4, atol=1e-5)
   for one, other in zip(gradients, expected, strict=True):
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
@@ -56,7 +59,7 @@ def test_logits_never_stand_whole():
   loss = Loss(chunk_elements=4 * 8 * 512)
 
   def summed(hidden):
-    return chunked_cross_entropy(lambda chunk: chunk @ head, hidden, targets, weights, loss, 512)[0]
+    return jnp.sum(chunked_cross_entropy(lambda chunk: chunk @ head, hidden, targets, weights, loss, 512).loss)
 
   jaxpr = str(jax.make_jaxpr(jax.grad(summed))(hidden))
   assert "f32[4,8,512]" in jaxpr

@@ -9,15 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flan_jax.errors import FlanJaxError
 from flan_jax.training.metrics import Meter, Writers
-from flan_jax.training.step import StepMetrics, batch_counts
+from flan_jax.training.step import ScoreSums, StepMetrics, batch_counts
 from tests.training.tiny import batch_of, examples
 
 
-def _metrics(loss_sum: float, targets: float, counts: tuple[int, int, int] = (1, 1, 1)) -> StepMetrics:
-  floats = (np.float32(value) for value in (loss_sum, targets, 2.0))
-  return StepMetrics(*floats, np.array(counts, np.int32), np.int32(0))
+def _metrics(
+  loss_sum: float, targets: float, counts: tuple[int, int, int] = (1, 1, 1), skipped: bool = False
+) -> StepMetrics:
+  none, no = np.zeros(0, np.float32), np.int32(0)
+  sums = ScoreSums(np.float32(loss_sum), np.float32(0), np.float32(0), np.float32(targets), none, none)
+  norms = (np.float32(value) for value in (2.0, 0.1, 9.0))
+  return StepMetrics(sums, *norms, np.int32(skipped), no, np.array(counts, np.int32), np.zeros(2, np.int32))
 
 
 @pytest.fixture
@@ -57,10 +60,11 @@ def test_waiting_is_a_share_of_the_time_after_the_first_step(meter, lines):
   assert 10 < lines[0]["steps_per_s"] < 20.1  # the two steps after the first
 
 
-@pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_the_run(meter, loss):
-  with pytest.raises(FlanJaxError, match="loss of step 1 is"):
-    meter.finished(1, _metrics(loss, 1.0))
+def test_skipped_steps_are_counted_and_their_losses_are_not(meter, lines):
+  for step, loss in enumerate([2.0, math.nan, 4.0], start=1):
+    meter.finished(step, _metrics(loss, 1.0, skipped=math.isnan(loss)))
+  assert lines[0]["loss"] == 3.0
+  assert lines[0]["skipped"] == 1
 
 
 def test_counts_of_a_batch():

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from flan_jax.errors import UsageError
+from flan_jax.models.layers import row_keys
 from flan_jax.training import partitioning
 from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import Adafactor, AdamW
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant
 from flan_jax.training.state import optimizer_arrays
+from flan_jax.training.step import StepSettings
 from flan_jax.training.trainer import Trainer
 from tests.training.tiny import batch_of, examples
 
@@ -27,19 +29,20 @@ STEPS = 4
 TOLERANCE = 2e-6
 
 
-def _trainer(model, mesh):
+def _trainer(model, mesh, accumulation=1):
   # Small chunks and sides, so that the chunked loss and Adafactor's rows and columns are what is compared.
   loss = Loss(z_loss=1e-4, label_smoothing=0.1, chunk_elements=8 * 48 * 3)
   optimizer = Adafactor(min_dim_size_to_factor=16)
-  return Trainer(model, mesh, optimizer=optimizer, learning_rate=1e-2, schedule=Constant(), loss=loss, seed=0)
+  settings = StepSettings(loss, accumulation=accumulation)
+  return Trainer(model, mesh, optimizer=optimizer, learning_rate=1e-2, schedule=Constant(), settings=settings)
 
 
-def _trained(model, mesh):
-  trainer = _trainer(model, mesh)
+def _trained(model, mesh, accumulation=1):
+  trainer = _trainer(model, mesh, accumulation)
   state, losses = trainer.start(), []
   for seed in range(STEPS):
     state, metrics = trainer.step(state, trainer.place(batch_of(examples(20, seed), per_row=2, rows=16)))
-    losses.append(float(metrics.loss_sum / metrics.targets))
+    losses.append(float(metrics.sums.loss / metrics.sums.targets))
   return losses, jax.device_get(state.params), jax.device_get(optimizer_arrays(state))
 
 
@@ -59,8 +62,13 @@ def test_more_strategies_agree_with_one_device(name, alone, tiny):
   _check_agreement(name, alone, tiny)
 
 
-def _check_agreement(name, alone, tiny):
-  losses, params, optimizer = _trained(tiny, STRATEGIES[name].mesh())
+@pytest.mark.parametrize("accumulation", [2])
+def test_microbatches_change_nothing_dropout_included(accumulation, alone, tiny):
+  _check_agreement("fsdp_tensor", alone, tiny, accumulation)
+
+
+def _check_agreement(name, alone, tiny, accumulation=1):
+  losses, params, optimizer = _trained(tiny, STRATEGIES[name].mesh(), accumulation)
   np.testing.assert_allclose(losses, alone[0], rtol=0, atol=TOLERANCE)
   for array, value in params.items():
     np.testing.assert_allclose(value, alone[1][array], rtol=0, atol=TOLERANCE, err_msg=array)
@@ -72,13 +80,13 @@ def test_dropout_is_at_work_there(tiny):
   """Otherwise the agreement above would say nothing about it."""
   batch, params = jax.tree.map(jnp.asarray, batch_of(examples(4), per_row=2)), tiny.init(0)
   hidden = jax.jit(lambda key: tiny.hidden(params, batch, key))
-  assert not np.array_equal(hidden(jax.random.key(0)), hidden(jax.random.key(1)))
+  assert not np.array_equal(hidden(row_keys(jax.random.key(0), 2)), hidden(row_keys(jax.random.key(1), 2)))
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_parameters_and_their_optimizer_state_are_split(name, tiny):
   mesh = STRATEGIES[name].mesh()
-  trainer = Trainer(tiny, mesh, optimizer=AdamW(), learning_rate=1e-2, schedule=Constant(), loss=Loss(), seed=0)
+  trainer = Trainer(tiny, mesh, optimizer=AdamW(), learning_rate=1e-2, schedule=Constant(), settings=StepSettings())
   expected = {"data": 1, "fsdp": 8, "tensor": 4, "fsdp_tensor": 8, "all_three": 4}[name]
   kernel = "encoder.layers_0.mlp.wi_0.kernel"
   shape = tiny.shapes()[kernel].shape

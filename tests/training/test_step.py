@@ -9,7 +9,7 @@ from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import AdamW
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant
-from flan_jax.training.step import STOP, batch_loss
+from flan_jax.training.step import SUBMIXTURES, WISHES, StepSettings, batch_scores, score_sums
 from flan_jax.training.trainer import Trainer
 from tests.training.tiny import batch_of, examples
 
@@ -21,9 +21,11 @@ def loss_and_gradient(tiny):
 
   @jax.jit
   def compute(batch):
-    (total, count), gradient = jax.value_and_grad(lambda params: batch_loss(tiny, params, batch, Loss()), has_aux=True)(
-      params
-    )
+    def summed(params):
+      sums = score_sums(batch_scores(tiny, params, batch, Loss()), batch)
+      return sums.loss, sums.targets
+
+    (total, count), gradient = jax.value_and_grad(summed, has_aux=True)(params)
     return total / count, count, jax.tree.map(lambda each: each / count, gradient)
 
   return compute
@@ -32,7 +34,7 @@ def loss_and_gradient(tiny):
 @pytest.fixture(scope="module")
 def trainer(tiny) -> Trainer:
   mesh = Partitioning().mesh(jax.devices()[:1])
-  return Trainer(tiny, mesh, optimizer=AdamW(), learning_rate=1e-2, schedule=Constant(), loss=Loss(), seed=0)
+  return Trainer(tiny, mesh, optimizer=AdamW(), learning_rate=1e-2, schedule=Constant(), settings=StepSettings())
 
 
 def _same(one, other):
@@ -68,7 +70,7 @@ def test_a_batch_without_targets_moves_nothing_to_nan(trainer):
   batch = batch_of(examples(4), 2)
   batch["decoder_loss_weights"] = np.zeros_like(batch["decoder_loss_weights"])
   state, metrics = trainer.step(trainer.start(), trainer.place(batch))
-  assert float(metrics.targets) == 0
+  assert float(metrics.sums.targets) == 0
   assert all(bool(jnp.isfinite(array).all()) for array in state.params.values())
 
 
@@ -77,7 +79,7 @@ def test_steps_overfit_a_batch_and_count_themselves(trainer):
   losses = []
   for _ in range(30):
     state, metrics = trainer.step(state, trainer.place(batch))
-    losses.append(float(metrics.loss_sum / metrics.targets))
+    losses.append(float(metrics.sums.loss / metrics.sums.targets))
   assert losses[-1] < losses[0] / 2
   assert int(state.step) == 30
 
@@ -88,7 +90,7 @@ def test_dropout_follows_from_seed_and_step_alone(trainer):
 
   def loss(step: int) -> float:
     _, metrics = trainer.step(jax.device_put(start._replace(step=np.int32(step)), trainer.shardings), batch)
-    return float(metrics.loss_sum)
+    return float(metrics.sums.loss)
 
   assert loss(5) == loss(5)
   assert loss(5) != loss(6)
@@ -97,12 +99,26 @@ def test_dropout_follows_from_seed_and_step_alone(trainer):
 def test_a_wish_to_stop_comes_back_with_the_step(trainer):
   """Whichever row it came with: that of each process is in its own rows."""
   state, batch = trainer.start(), trainer.place(batch_of(examples(4), 2))
-  for wishes in ([0, 0], [0, 15], [2, 0]):
-    state, metrics = trainer.step(state, batch | {STOP: jnp.array(wishes, jnp.int32)[:, None]})
-    assert int(metrics.stop_requested) == max(wishes)
+  for wishes in ([[0, 0], [0, 0]], [[0, 1], [15, 0]], [[2, 0], [0, 0]]):
+    state, metrics = trainer.step(state, batch | {WISHES: jnp.array(wishes, jnp.int32)})
+    assert metrics.wishes.tolist() == np.max(wishes, axis=0).tolist()
 
 
 def test_the_state_is_donated(trainer):
   state = trainer.start()
   trainer.step(state, trainer.place(batch_of(examples(4), 2)))
   assert state.params["token_embedder.embedding"].is_deleted()
+
+
+def test_sums_of_submixtures_are_those_of_their_targets(tiny):
+  batch = batch_of(examples(8), 2)
+  batch[SUBMIXTURES] = np.random.default_rng(0).integers(0, 3, batch["decoder_target_tokens"].shape, np.int32)
+  scores = jax.jit(lambda params, batch: batch_scores(tiny, params, batch, Loss()))(tiny.init(0), batch)
+  sums = score_sums(scores, jax.tree.map(jnp.asarray, batch), submixtures=3)
+  np.testing.assert_allclose(sums.submixture_losses.sum(), sums.loss, rtol=1e-5)
+  for each in range(3):
+    of = batch[SUBMIXTURES] == each
+    np.testing.assert_allclose(sums.submixture_losses[each], scores.loss[of].sum(), rtol=1e-5)
+    assert sums.submixture_targets[each] == batch["decoder_loss_weights"][of].sum()
+  del batch[SUBMIXTURES]
+  assert score_sums(scores, jax.tree.map(jnp.asarray, batch), submixtures=3).submixture_losses.shape == (0,)

@@ -24,6 +24,7 @@ from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.training import train
+from flan_jax.training.checkpoints import Saving
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.train import Training
 from flan_jax.training.trainer import Trainer
@@ -78,8 +79,8 @@ class Observed(Trainer):
   rows: Any = None
   signal_at: tuple[int, signal.Signals, float] | None = None
 
-  def place(self, batch, stop_requested=0):
-    placed = super().place(batch, stop_requested)
+  def place(self, batch, *wishes):
+    placed = super().place(batch, *wishes)
     Observed.placed += 1
     for row, digest in sorted(_row_digests({name: placed[name] for name in batch}).items()):
       print(Observed.placed, row, digest, file=Observed.rows, flush=True)
@@ -138,7 +139,7 @@ def main() -> None:
     given.elsewhere or given.model_dir,
     given.store_dir,
     given.steps,
-    checkpoint_period=given.checkpoint_period,
+    saving=Saving(period=given.checkpoint_period),
     seed=given.seed,
     initial_checkpoint_path=given.initial,
     partitioning=Partitioning(model=given.model_axis),
