@@ -43,6 +43,7 @@ setuptools.setup(
     "eval": ["sacrebleu"],  # the metric of translations
     "huggingface": ["datasets"],  # the reader `huggingface`, of datasets that are on disk
     "tpu": ["jax[tpu]"],
+    "wandb": ["wandb"],  # the writer `wandb`
     "test": ["beartype", "datasets", "hypothesis", "pytest", "pytest-xdist", "ruff", "sacrebleu"],
   },
   entry_points={"console_scripts": ["flan-jax = flan_jax.cli.main:main"]},

@@ -1,56 +1,47 @@
-"""What a run says about itself: one line a log period, in metrics.jsonl, in TensorBoard and beside the progress bar."""
+"""What a run says about itself: one line a log period, to its writers and beside the progress bar."""
 
 import contextlib
-import json
 import math
+import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+import jax
 import numpy as np
-import tensorboardX
 
-from flan_jax.atomic import write_atomically
 from flan_jax.progress import Advance
-from flan_jax.training.step import StepMetrics
-
-Line = dict[str, float | int]
-
-
-class Writers:
-  """metrics.jsonl and TensorBoard events in a MODEL_DIR. A context manager."""
-
-  def __init__(self, model_dir: pathlib.Path, step: int):
-    """Lines of steps after `step`, which a killed run left behind its last checkpoint, are taken out."""
-    path = model_dir / "metrics.jsonl"
-    _cut_after(path, step)
-    self._file = path.open("a", encoding="utf-8")
-    self._events = tensorboardX.SummaryWriter(str(model_dir / "tensorboard"), purge_step=step + 1, write_to_disk=True)
-
-  def __enter__(self) -> "Writers":
-    return self
-
-  def __exit__(self, *_) -> None:
-    self._file.close()
-    self._events.close()
-
-  def write(self, line: Line) -> None:
-    """A line with its `step`; on the disk when this returns, but for TensorBoard's."""
-    self._file.write(json.dumps(line) + "\n")
-    self._file.flush()
-    for name, value in line.items():
-      if name != "step":
-        self._events.add_scalar(name, value, line["step"])
+from flan_jax.training.counts import Counts
+from flan_jax.training.step import ScoreSums, StepMetrics
+from flan_jax.training.writers import Line
 
 
 class Meter:
   """Adds up finished steps and writes a line every `log_period` steps.
 
-  A line has: `step`; `loss` (nats a target token, mean over the steps since the line before); `learning_rate` and
-  `gradient_norm` of the last of them; `skipped`, how many the guard refused, whose losses do not count; `steps_per_s`,
-  `examples_per_s`, `tokens_per_s` (inputs and targets, without padding), all over all processes; `input_wait`, the
-  share of the time in which this process's loop had to wait for a batch; `packing`, the share of the batch's slots that
-  hold tokens.
+  Of the steps since the line before, over all processes:
+
+    step                    the last of them
+    loss                    nats a target token, z-loss and smoothing included, without steps that the guard refused
+    accuracy                share of target tokens that had the highest logit
+    z_loss                  the part of `loss` that is z-loss
+    loss/NAME               `loss` over the targets of one submixture
+    learning_rate, gradient_norm, update_norm, parameter_norm   of the last step
+    skipped                 steps that the guard refused
+    steps_per_s, examples_per_s
+    tokens_per_s            inputs and targets without padding
+    model_flops_per_s       what the model needs for these tokens (see `flops`), remat and padding not counted
+    model_flops_utilisation as a share of what the devices' maker says they can do; only where that is known
+    packing                 share of the batches' slots that hold tokens
+
+  Of this process alone:
+
+    input_wait              share of the time in which the loop waited for a batch
+    device_memory_gb, device_memory_peak_gb   in use now, and the most ever, on its fullest device, where the backend
+                            tells; a GB is 1e9 bytes
+    host_memory_gb          resident
+
+  A number that is not finite is left out, as JSON has none; so are those of targets where there were no targets.
   """
 
   def __init__(
@@ -60,13 +51,29 @@ class Meter:
     learning_rate: Callable[[int], float],
     log_period: int,
     last_step: int,
+    *,
+    submixtures: Sequence[str] = (),
+    flops: Callable[[Counts], float] | None = None,
+    peak_flops: float | None = None,
   ):
+    """
+    Args:
+      write: takes the lines.
+      learning_rate: of an update, counted from 0.
+      log_period: in steps; `last_step` has a line, too.
+      submixtures: names, in the order of the steps' sums.
+      flops: model FLOPs of an update with such counts.
+      peak_flops: FLOP/s of all devices together; None where nobody knows.
+    """
     self._write = write
     self._advance = advance
     self._learning_rate = learning_rate
     self._log_period = log_period
     self._last_step = last_step
-    self._loss_sum = self._targets = 0.0
+    self._submixtures = tuple(submixtures)
+    self._flops = flops
+    self._peak_flops = peak_flops
+    self._sums: ScoreSums | None = None
     self._skipped = 0
     self._start_clock()
     self._first = True
@@ -78,63 +85,108 @@ class Meter:
     yield
     self._waited += time.perf_counter() - start
 
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Around what is no training: the time does not count."""
+    start = time.perf_counter()
+    yield
+    self._since += time.perf_counter() - start
+
   def finished(self, step: int, metrics: StepMetrics) -> None:
     """Takes a step's results, waiting for the devices if they are not done with it."""
+    metrics = jax.device_get(metrics)
     if metrics.skipped:
       self._skipped += 1
     else:
-      self._loss_sum += float(metrics.sums.loss)
-      self._targets += float(metrics.sums.targets)
+      wide = jax.tree.map(lambda each: each.astype(np.float64), metrics.sums)
+      self._sums = wide if self._sums is None else jax.tree.map(np.add, self._sums, wide)
     if self._first:  # what came before is compilation: the clock starts here, and this step is none of its work
       self._first = False
       self._start_clock()
     else:
-      self._work += (1, *np.asarray(metrics.counts))
+      self._steps += 1
+      self._counts = Counts(*map(sum, zip(self._counts, map(float, metrics.counts), strict=True)))
     if step % self._log_period and step != self._last_step:
       self._advance(1)
       return
-    line = self._line(step, float(metrics.gradient_norm))
+    line = self._line(step, metrics)
     self._write(line)
-    self._advance(1, note=f"loss {line['loss']:.4f}, input wait {line['input_wait']:.1%}")
+    self._advance(1, note=_note(line))
 
-  def _line(self, step: int, gradient_norm: float) -> Line:
-    seconds = max(time.perf_counter() - self._since, 1e-9)
-    steps, examples, tokens, slots = self._work
+  def _line(self, step: int, metrics: StepMetrics) -> Line:
     line = {
       "step": step,
-      "loss": self._loss_sum / max(self._targets, 1.0),
+      **self._scores(),
       "learning_rate": float(self._learning_rate(step - 1)),
-      "gradient_norm": gradient_norm,
+      "gradient_norm": float(metrics.gradient_norm),
+      "update_norm": float(metrics.update_norm),
+      "parameter_norm": float(metrics.parameter_norm),
       "skipped": self._skipped,
-      "steps_per_s": steps / seconds,
-      "examples_per_s": examples / seconds,
-      "tokens_per_s": tokens / seconds,
-      "input_wait": self._waited / seconds,
-      "packing": tokens / max(slots, 1.0),
+      **self._rates(),
+      **_memory(),
     }
-    self._loss_sum = self._targets = 0.0
-    self._skipped = 0
+    self._sums, self._skipped = None, 0
     self._start_clock()
-    return line
+    return {name: value for name, value in line.items() if math.isfinite(value)}
+
+  def _scores(self) -> Line:
+    sums = self._sums
+    if sums is None or not sums.targets:
+      return {}
+    of_parts = zip(self._submixtures, sums.submixture_losses, sums.submixture_targets, strict=True)
+    return {
+      "loss": float(sums.loss / sums.targets),
+      "accuracy": float(sums.correct / sums.targets),
+      "z_loss": float(sums.z_loss / sums.targets),
+      **{f"loss/{name}": float(loss / targets) for name, loss, targets in of_parts if targets},
+    }
+
+  def _rates(self) -> Line:
+    seconds = max(time.perf_counter() - self._since, 1e-9)
+    counts = self._counts
+    flops = self._flops(counts) / seconds if self._flops else 0.0
+    return {
+      "steps_per_s": self._steps / seconds,
+      "examples_per_s": counts.examples / seconds,
+      "tokens_per_s": counts.tokens / seconds,
+      **({"model_flops_per_s": flops} if self._flops else {}),
+      **({"model_flops_utilisation": flops / self._peak_flops} if self._flops and self._peak_flops else {}),
+      "input_wait": self._waited / seconds,
+      "packing": counts.tokens / max(counts.slots, 1.0),
+    }
 
   def _start_clock(self) -> None:
     self._since = time.perf_counter()
     self._waited = 0.0
-    self._work = np.zeros(4)
+    self._steps = 0
+    self._counts = Counts(*(0.0,) * len(Counts._fields))
 
 
-def _cut_after(path: pathlib.Path, step: int) -> None:
-  if not path.exists():
-    return
-  lines = path.read_text(encoding="utf-8").splitlines()
-  kept = [line for line in lines if _step_of(line) <= step]
-  if len(kept) < len(lines):
-    write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
+def _note(line: Line) -> str:
+  """What stands beside the progress bar."""
+  parts = [
+    f"loss {line['loss']:.4f}" if "loss" in line else "no loss",
+    f"accuracy {line['accuracy']:.1%}" if "accuracy" in line else "",
+    f"{line['tokens_per_s']:,.0f} tokens/s",
+    f"{line['model_flops_utilisation']:.1%} of peak FLOP/s" if "model_flops_utilisation" in line else "",
+    f"input wait {line['input_wait']:.1%}",
+    f"{line['skipped']} skipped" if line["skipped"] else "",
+  ]
+  return ", ".join(part for part in parts if part)
 
 
-def _step_of(line: str) -> float:
-  """A line that a kill cut in two counts as later than any."""
+def _memory() -> Line:
+  stats = [stats for device in jax.local_devices() if (stats := device.memory_stats())]
+  keys = {"device_memory_gb": "bytes_in_use", "device_memory_peak_gb": "peak_bytes_in_use"}
+  told = {name: max(each[key] for each in stats) / 1e9 for name, key in keys.items() if stats and key in stats[0]}
+  resident = _resident()
+  return {**told, **({} if resident is None else {"host_memory_gb": resident / 1e9})}
+
+
+def _resident() -> int | None:
+  """Bytes of this process in memory; None where there is no /proc."""
   try:
-    return float(json.loads(line)["step"])
-  except (ValueError, KeyError, TypeError):
-    return math.inf
+    pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+  except OSError:
+    return None
+  return pages * os.sysconf("SC_PAGE_SIZE")

@@ -10,8 +10,10 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
+from flan_jax.data.stream import SUBMIXTURES
 from flan_jax.models.layers import row_keys
 from flan_jax.models.model import Model, Params
+from flan_jax.training.counts import Counts, batch_counts
 from flan_jax.training.guard import Guard, fine, updated
 from flan_jax.training.losses import Loss, TokenScores, chunked_cross_entropy
 from flan_jax.training.state import TrainState
@@ -21,10 +23,9 @@ Batch = Mapping[str, Int[Array, "batch length"]]
 # Separates the stream of dropout keys from the one that initialises parameters under the same seed.
 _DROPOUT = 0xD0
 
-# Features of a batch beside the rows' own. WISHES [rows, 2]: what the process of a row wishes, a signal's number (0 for
-# none) and 1 to save. SUBMIXTURES [rows, targets]: the submixture that each target token is of.
+# The feature of a batch [rows, 2] beside the rows' own: what the process of a row wishes, a signal's number (0: none)
+# and 1 to save.
 WISHES = "wishes"
-SUBMIXTURES = "decoder_submixtures"
 
 
 class ScoreSums(NamedTuple):
@@ -54,7 +55,7 @@ class StepMetrics(NamedTuple):
     gradient_norm: global norm of the mean gradient.
     update_norm, parameter_norm: of what was added to the parameters, and of these then.
     skipped, skipped_in_row: 1 if the guard refused the step, and how many it has refused one after another.
-    counts: of the batch: examples, tokens without padding, token slots; both sides together.
+    counts: of the batch.
     wishes: the number of a signal that a process had when it placed the batch (0 if none had), and whether one wishes
       to save.
   """
@@ -65,7 +66,7 @@ class StepMetrics(NamedTuple):
   parameter_norm: Float[Array, ""]
   skipped: Int[Array, ""]
   skipped_in_row: Int[Array, ""]
-  counts: Int[Array, "3"]
+  counts: Counts
   wishes: Int[Array, "2"]
 
 
@@ -138,13 +139,6 @@ def make_step(
     return new, said
 
   return step
-
-
-def batch_counts(batch: Batch) -> Int[Array, "3"]:
-  """(examples, tokens without padding, token slots) of a batch, both sides together."""
-  encoder, decoder = batch["encoder_segment_ids"], batch["decoder_segment_ids"]
-  examples = jnp.sum(jnp.max(decoder, axis=1, initial=0))
-  return jnp.stack([examples, jnp.count_nonzero(encoder) + jnp.count_nonzero(decoder), encoder.size + decoder.size])
 
 
 def batch_scores(

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import os
@@ -10,6 +11,7 @@ import platform
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
@@ -24,19 +26,22 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.training import partitioning, resuming
+from flan_jax.training import partitioning, resuming, writers
+from flan_jax.training.accelerators import accelerator
 from flan_jax.training.checkpoints import Checkpoints, Saving
-from flan_jax.training.feed import open_feed
+from flan_jax.training.feed import Feed, open_feed
+from flan_jax.training.flops import training_flops
 from flan_jax.training.guard import Guard
 from flan_jax.training.loop import Batches, StopRequest, run_steps
 from flan_jax.training.losses import Loss
-from flan_jax.training.metrics import Meter, Writers
+from flan_jax.training.metrics import Meter
 from flan_jax.training.optimizers import Adafactor, Optimizer
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant, Schedule
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepSettings
 from flan_jax.training.trainer import Trainer
+from flan_jax.training.writers import Line, Writers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +92,8 @@ class Training:
     guard: what a step with a loss that is no number, or a spike, has for consequences.
     saving: when checkpoints are made, and which are kept.
     log_period: in steps.
+    writers: where metrics and samples go, out of 'jsonl', 'tensorboard' and 'wandb' (needs flan_jax[wandb]).
+    peak_flops: bfloat16 FLOP/s of one device, for the utilisation; None for what its maker says, where that is known.
   """
 
   model: T5Config
@@ -117,6 +124,8 @@ class Training:
   guard: Guard = dataclasses.field(default_factory=Guard)
   saving: Saving = dataclasses.field(default_factory=Saving)
   log_period: int = 20
+  writers: Sequence[str] = ("jsonl", "tensorboard")
+  peak_flops: float | None = None
 
   def __post_init__(self):
     for name in ("train_steps", "batch_size", "accumulation", "variants", "window", "log_period"):
@@ -129,6 +138,8 @@ class Training:
       raise UsageError(
         f"TASK_FEATURE_LENGTHS = {self.task_feature_lengths!r}: must name both, {{'inputs': 512, 'targets': 128}}"
       )
+    object.__setattr__(self, "writers", tuple(self.writers))  # gin's users write lists
+    writers.check_names(self.writers)
     if self.missing not in ("error", "skip"):
       raise UsageError(f"MISSING = {self.missing!r}: must be 'error' or 'skip'")
 
@@ -161,7 +172,7 @@ class Training:
       optimizer=self.optimizer,
       learning_rate=self.learning_rate,
       schedule=self.schedule,
-      settings=StepSettings(self.loss, self.guard, self.seed, self.accumulation),
+      settings=StepSettings(self.loss, self.guard, self.seed, self.accumulation, len(feed.submixtures)),
     )
     if processes.is_first():
       _describe(self, model_dir, trainer, vocabulary)
@@ -169,7 +180,7 @@ class Training:
     with Checkpoints(model_dir, record, self.saving) as checkpoints:
       step, state, position = resuming.start(model_dir, trainer, checkpoints, feed, initial)
       with feed.batches(position, rows) as batches:
-        outcome = self._train(trainer, batches, checkpoints, model_dir, step, state)
+        outcome = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
     if processes.is_first():
       _say(outcome, self.train_steps, model_dir)
     return outcome
@@ -177,6 +188,7 @@ class Training:
   def _train(
     self,
     trainer: Trainer,
+    feed: Feed,
     batches: Batches,
     checkpoints: Checkpoints,
     model_dir: pathlib.Path,
@@ -188,9 +200,10 @@ class Training:
       stop = stack.enter_context(StopRequest())
       write = advance = _say_nothing
       if processes.is_first():
-        write = stack.enter_context(Writers(model_dir, step)).write
+        about = dataclasses.asdict(self)
+        write = stack.enter_context(Writers(self.writers, model_dir, step, about)).write
         advance = stack.enter_context(progress.shown("training", self.train_steps, "steps", done=step))
-      meter = Meter(write, advance, trainer.learning_rate, self.log_period, self.train_steps)
+      meter = self._meter(trainer, feed, write, advance)
       step, stopped_by = run_steps(
         trainer,
         state,
@@ -203,6 +216,20 @@ class Training:
         stop=stop,
       )
     return Outcome(step, signal.Signals(stopped_by).name if stopped_by and step < self.train_steps else None)
+
+  def _meter(self, trainer: Trainer, feed: Feed, write: Callable[[Line], None], advance: progress.Advance) -> Meter:
+    known = accelerator(trainer.mesh.devices.flat[0].device_kind)
+    peak = self.peak_flops or (known and known.peak_flops)
+    return Meter(
+      write,
+      advance,
+      trainer.learning_rate,
+      self.log_period,
+      self.train_steps,
+      submixtures=feed.submixtures,
+      flops=functools.partial(training_flops, self.model),
+      peak_flops=peak and peak * trainer.mesh.size,
+    )
 
 
 def _say_nothing(*_, **__) -> None:

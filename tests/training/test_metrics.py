@@ -1,26 +1,29 @@
-"""Lines: what they add up, and that a resumed run has each step once."""
+"""Lines: what they add up, and what they leave out."""
 
-import json
-import math
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flan_jax.training.metrics import Meter, Writers
-from flan_jax.training.step import ScoreSums, StepMetrics, batch_counts
-from tests.training.tiny import batch_of, examples
+from flan_jax.training.counts import Counts
+from flan_jax.training.metrics import Meter
+from flan_jax.training.step import ScoreSums, StepMetrics
+
+ONE = Counts(*(1.0,) * 7)
 
 
 def _metrics(
-  loss_sum: float, targets: float, counts: tuple[int, int, int] = (1, 1, 1), skipped: bool = False
+  loss_sum: float,
+  targets: float,
+  counts: Counts = ONE,
+  skipped: bool = False,
+  correct: float = 0.0,
+  parts: tuple[tuple[float, ...], tuple[float, ...]] = ((), ()),
 ) -> StepMetrics:
-  none, no = np.zeros(0, np.float32), np.int32(0)
-  sums = ScoreSums(np.float32(loss_sum), np.float32(0), np.float32(0), np.float32(targets), none, none)
-  norms = (np.float32(value) for value in (2.0, 0.1, 9.0))
-  return StepMetrics(sums, *norms, np.int32(skipped), no, np.array(counts, np.int32), np.zeros(2, np.int32))
+  sums = ScoreSums(loss_sum, 0.25 * loss_sum, correct, targets, *(np.array(each, np.float32) for each in parts))
+  floats = jax.tree.map(np.float32, (sums, 2.0, 0.1, 9.0))
+  return StepMetrics(*floats, np.int32(skipped), np.int32(0), Counts(*map(np.float32, counts)), np.zeros(2, np.int32))
 
 
 @pytest.fixture
@@ -29,13 +32,28 @@ def lines() -> list[dict]:
 
 
 @pytest.fixture
-def meter(lines) -> Meter:
-  return Meter(lines.append, lambda units, note="": None, lambda step: step / 10, log_period=3, last_step=8)
+def notes() -> list[str]:
+  return []
+
+
+@pytest.fixture
+def make(lines, notes):
+  def meter(log_period=3, **settings) -> Meter:
+    return Meter(
+      lines.append, lambda _, note="": notes.append(note), lambda step: step / 10, log_period, last_step=8, **settings
+    )
+
+  return meter
+
+
+@pytest.fixture
+def meter(make) -> Meter:
+  return make()
 
 
 def test_a_line_a_period_and_one_for_the_last_step(meter, lines):
   for step in range(1, 9):
-    meter.finished(step, _metrics(1.0, 1.0, (1, 2, 4)))
+    meter.finished(step, _metrics(1.0, 1.0, Counts(1.0, 2.0, 3.0, 10.0, 0.0, 0.0, 0.0)))
   assert [line["step"] for line in lines] == [3, 6, 8]
   assert lines[0]["learning_rate"] == 0.2  # of the third update, whose schedule step is 2
   assert lines[0]["packing"] == 0.5
@@ -60,29 +78,59 @@ def test_waiting_is_a_share_of_the_time_after_the_first_step(meter, lines):
   assert 10 < lines[0]["steps_per_s"] < 20.1  # the two steps after the first
 
 
-def test_skipped_steps_are_counted_and_their_losses_are_not(meter, lines):
-  for step, loss in enumerate([2.0, math.nan, 4.0], start=1):
-    meter.finished(step, _metrics(loss, 1.0, skipped=math.isnan(loss)))
-  assert lines[0]["loss"] == 3.0
-  assert lines[0]["skipped"] == 1
+def test_scores_are_a_target_and_parts_have_their_own(make, lines):
+  meter = make(2, submixtures=("muffin", "cot", "niv2"))
+  meter.finished(1, _metrics(6.0, 4.0, correct=1.0, parts=((2.0, 4.0, 0.0), (1.0, 3.0, 0.0))))
+  meter.finished(2, _metrics(6.0, 4.0, correct=3.0, parts=((4.0, 2.0, 0.0), (2.0, 2.0, 0.0))))
+  assert (lines[0]["loss"], lines[0]["accuracy"], lines[0]["z_loss"]) == (12 / 8, 4 / 8, 3 / 8)
+  assert (lines[0]["loss/muffin"], lines[0]["loss/cot"]) == (6 / 3, pytest.approx(6 / 5))
+  assert "loss/niv2" not in lines[0]  # it had no target
+  assert (lines[0]["gradient_norm"], lines[0]["parameter_norm"]) == (2.0, 9.0)
 
 
-def test_counts_of_a_batch():
-  pairs = examples(6)
-  counts = batch_counts(jax.tree.map(jnp.asarray, batch_of(pairs, per_row=2, rows=4)))
-  tokens = sum(len(inputs) + len(targets) + 2 for inputs, targets in pairs)  # EOS on both sides
-  assert tuple(counts.tolist()) == (6, tokens, 4 * (12 + 8))
+def test_refused_steps_are_counted_and_their_losses_are_not(make, lines, notes):
+  meter = make(3)
+  meter.finished(1, _metrics(2.0, 1.0))
+  meter.finished(2, _metrics(np.nan, 1.0, skipped=True))
+  meter.finished(3, _metrics(4.0, 1.0))
+  assert (lines[0]["loss"], lines[0]["skipped"]) == (3.0, 1)
+  assert notes[-1].endswith("1 skipped")
 
 
-@pytest.mark.parametrize("cut", ["", '{"step": 5, "lo'])
-def test_lines_behind_the_checkpoint_are_taken_out(tmp_path, cut):
-  path = tmp_path / "metrics.jsonl"
-  path.write_text("".join(f'{{"step": {step}}}\n' for step in (1, 2, 3, 4)) + cut)
-  with Writers(tmp_path, step=2) as writers:
-    writers.write({"step": 3, "loss": 0.5})
-  assert [json.loads(line) for line in path.read_text().splitlines()] == [
-    {"step": 1},
-    {"step": 2},
-    {"step": 3, "loss": 0.5},
-  ]
-  assert list((tmp_path / "tensorboard").iterdir())
+def test_what_is_no_number_is_left_out(make, lines, notes):
+  """JSON has no NaN."""
+  refused = _metrics(np.inf, 1.0, skipped=True)
+  make(1).finished(1, refused._replace(gradient_norm=np.float32(np.nan)))
+  assert not {"loss", "accuracy", "gradient_norm"} & set(lines[0])
+  assert (lines[0]["skipped"], lines[0]["parameter_norm"]) == (1, 9.0)
+  assert notes[-1].startswith("no loss")
+
+
+def test_rates_are_of_useful_tokens_and_utilisation_of_the_given_peak(make, lines):
+  meter = make(3, flops=lambda counts: 1000.0 * counts.tokens, peak_flops=1e6)
+  for step in (1, 2, 3):
+    time.sleep(0.01)
+    meter.finished(step, _metrics(1.0, 1.0, Counts(3.0, 20.0, 5.0, 50.0, 0.0, 0.0, 0.0)))
+  line = lines[0]
+  assert line["tokens_per_s"] == pytest.approx(25 * line["steps_per_s"])
+  assert line["examples_per_s"] == pytest.approx(3 * line["steps_per_s"])
+  assert line["model_flops_per_s"] == pytest.approx(1000 * line["tokens_per_s"])
+  assert line["model_flops_utilisation"] == pytest.approx(line["model_flops_per_s"] / 1e6)
+  assert line["packing"] == 0.5
+  assert 0.01 < line["host_memory_gb"] < 1000
+
+
+def test_utilisation_is_not_guessed(make, lines):
+  make(1, flops=lambda counts: counts.tokens).finished(1, _metrics(1.0, 1.0))
+  assert "model_flops_per_s" in lines[0]
+  assert "model_flops_utilisation" not in lines[0]
+
+
+def test_a_pause_is_no_training_time(make, lines):
+  meter = make(2)
+  meter.finished(1, _metrics(1.0, 1.0))
+  with meter.paused():
+    time.sleep(0.2)
+  time.sleep(0.01)
+  meter.finished(2, _metrics(1.0, 1.0))
+  assert lines[0]["steps_per_s"] > 1 / 0.2
