@@ -36,7 +36,13 @@ from flan_jax.errors import UsageError
 @click.option("--lengths", default="512,128", show_default=True, metavar="I,T", help="Slots of a row: inputs, targets.")
 @click.option("--run", type=click.Path(path_type=Path), metavar="MODEL_DIR", help="A row that a run was trained on:")
 @click.option("--step", type=int, metavar="S", help="With --run: of its update S, from 1,")
-@click.option("--row", type=int, metavar="I", help="With --run: row I of the batch, from 0.")
+@click.option("--row", type=int, metavar="I", help="With --run or --batch: row I of the batch, from 0.")
+@click.option(
+  "--batch",
+  type=click.Path(path_type=Path),
+  metavar="FILE",
+  help="A batch that a run skipped: in MODEL_DIR/skipped.",
+)
 @click.option(
   "--data_dir", type=click.Path(path_type=Path), envvar="FLAN_JAX_DATA_DIR", help="Folder of the collections' files."
 )
@@ -56,16 +62,17 @@ def command(as_json, **options):
 
   On a terminal tables show what fits; a pipe gets every column, with tabs, and --json everything there is.
   """
-  asked = [name for name in ("view", "tasks", "task", "run", "mixture", "catalog", "files") if _given(options[name])]
+  asked = [name for name in _VIEWS if _given(options[name])]
   if len(asked) > 1:
     raise UsageError(
-      "inspect shows one thing: --collections, --clusters, --mixtures, --tasks, --task, --catalog, --mixture, --files "
-      "or --run"
+      "inspect shows one thing: --collections, --clusters, --mixtures, --tasks, --task, --catalog, --mixture, --files, "
+      "--run or --batch"
     )
   if options["example"] is not None and options["task"] is None:
     raise UsageError("--example I needs --task NAME")
-  if len({options[name] is None for name in ("run", "step", "row")}) > 1:
-    raise UsageError("a row of a run is --run MODEL_DIR --step S --row I")
+  of_run = ("run", "step") if options["batch"] else ("run", "step", "row")
+  if len({options[name] is None for name in of_run}) > 1:
+    raise UsageError("a row of a run is --run MODEL_DIR --step S --row I; one of a skipped batch --batch FILE --row I")
   if options["count"] and not options["catalog"]:
     raise UsageError("--count is for --catalog")
   content, show = _VIEWS[asked[0] if asked else "view"](**options)
@@ -136,6 +143,12 @@ def _row(*, run: Path, step: int, row: int, **_: Any) -> _Shown:
   return row_view.content(run, step, row), row_view.show
 
 
+def _batch(*, batch: Path, row: int | None, **_: Any) -> _Shown:
+  from flan_jax.cli import batch_view
+
+  return batch_view.content(batch, row), batch_view.show
+
+
 _VIEWS: dict[str, Callable[..., _Shown]] = {
   "view": _listing,
   "tasks": _tasks,
@@ -144,4 +157,5 @@ _VIEWS: dict[str, Callable[..., _Shown]] = {
   "mixture": _mixture,
   "files": _files,
   "run": _row,
+  "batch": _batch,
 }

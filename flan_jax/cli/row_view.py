@@ -17,7 +17,7 @@ from flan_jax.training.feed import past_feed
 from flan_jax.training.windows import position_of
 
 # Side of a segment -> (the batch array of its tokens, the one of its segment ids).
-_SIDES = {
+SIDES = {
   "inputs": ("encoder_input_tokens", "encoder_segment_ids"),
   "targets": ("decoder_target_tokens", "decoder_segment_ids"),
 }
@@ -62,7 +62,7 @@ def content(model_dir: Path, step: int, row: int) -> dict[str, Any]:
           "shots": origin.shots,
           "variant": origin.variant,
           "epoch": segment.epoch,
-          **{side: words.decode(_tokens(arrays, side, segment.segment)) for side in _SIDES},
+          **{side: words.decode(tokens_of(arrays, side, segment.segment)) for side in SIDES},
         }
       )
   return {
@@ -80,7 +80,7 @@ def show(content: Mapping[str, Any]) -> None:
   console = terminal.console()
   shape = ", ".join(
     f"{np.count_nonzero(content['arrays'][ids])} of {len(content['arrays'][ids])} {side}"
-    for side, (_, ids) in _SIDES.items()
+    for side, (_, ids) in SIDES.items()
   )
   console.print(
     f"[bold]Row {content['row']} of step {content['step']}[/]  [dim]{escape(content['run'])}, window "
@@ -99,11 +99,12 @@ def show(content: Mapping[str, Any]) -> None:
         (f", variant {segment['variant']}, epoch {segment['epoch']}", "dim"),
       )
     )
-    for side in _SIDES:
+    for side in SIDES:
       for line, text in enumerate(segment[side].split("\n")):
         console.print(Text.assemble((f"  {side if line == 0 else '':8}", "cyan"), text))
 
 
-def _tokens(arrays: Mapping[str, np.ndarray], side: str, segment: int) -> list[int]:
-  tokens, ids = _SIDES[side]
+def tokens_of(arrays: Mapping[str, np.ndarray], side: str, segment: int) -> list[int]:
+  """The tokens of one segment of a row, padding left out."""
+  tokens, ids = SIDES[side]
   return arrays[tokens][arrays[ids] == segment].tolist()

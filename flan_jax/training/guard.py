@@ -31,6 +31,7 @@ class Guard:
     then: 'rewind' goes back to the newest whole checkpoint and on with the data after the skipped steps; 'stop' ends
       the run with an error. Both leave the newest skipped batch in MODEL_DIR/skipped for `flan-jax inspect`.
     rewinds: how often a run goes back before it stops all the same.
+    hang_minutes: without a step after which the stacks of all threads are written down (watchdog.py); None for never.
   """
 
   spike_deviations: float | None = 20.0
@@ -39,6 +40,7 @@ class Guard:
   in_a_row: int = 5
   then: str = REWIND
   rewinds: int = 3
+  hang_minutes: float | None = 30.0
 
   def __post_init__(self):
     if self.spike_deviations is not None and self.spike_deviations <= 0:

@@ -3,19 +3,23 @@
 import collections
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from flan_jax.data.stream import Position
 from flan_jax.training.checkpoints import Checkpoints, Saving
+from flan_jax.training.guard import Guard
 from flan_jax.training.metrics import Meter
+from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
+from flan_jax.training.step import StepMetrics
 from flan_jax.training.trainer import Trainer
 
 # Steps handed to the devices and not looked at yet: enough that they never wait for the host, few enough that batches
 # do not pile up and that a run stops two steps after the batch that carried a signal.
-_IN_FLIGHT = 2
+IN_FLIGHT = 2
 
 Batches = Iterator[tuple[Mapping[str, np.ndarray], Position]]
 
@@ -46,6 +50,42 @@ class StopRequest:
     self.number = number
 
 
+class Reached(NamedTuple):
+  """Where the loop came to.
+
+  Attributes:
+    step: the updates done.
+    position: of the batch after it.
+    stopped_by: the signal that stopped it in one of the processes, or 0.
+    astray: whether it stopped because too many steps in a row were skipped.
+  """
+
+  step: int
+  position: Position
+  stopped_by: int
+  astray: bool
+
+
+class Watchers(NamedTuple):
+  """Who hears of each finished step.
+
+  Attributes:
+    meter: adds up and writes lines.
+    skipped: keeps the batches of refused steps.
+    moved: is called when the run has moved.
+  """
+
+  meter: Meter
+  skipped: SkippedBatches
+  moved: Callable[[], None]
+
+  def finished(self, step: int, metrics: StepMetrics, batch: Mapping[str, np.ndarray]) -> None:
+    """Takes a step's results, waiting for the devices if they are not done with it."""
+    self.meter.finished(step, metrics)
+    self.skipped.note(step, metrics, batch)
+    self.moved()
+
+
 def run_steps(
   trainer: Trainer,
   state: TrainState,
@@ -54,36 +94,35 @@ def run_steps(
   step: int,
   until: int,
   saving: Saving,
+  guard: Guard,
   checkpoints: Checkpoints,
-  meter: Meter,
+  watchers: Watchers,
   stop: StopRequest,
-) -> tuple[int, int]:
-  """Trains from `step` (the state's) until `until` or a stop request, and saves.
+) -> Reached:
+  """Trains from `step` (the state's) until `until`, a stop request, or too many skipped steps in a row, and saves.
 
   A wish to stop goes out with a process's batch and comes back to all of them with what the step says. As that is read
-  `_IN_FLIGHT` steps behind, in every process at the same step, all stop and save at that step without asking each
+  `IN_FLIGHT` steps behind, in every process at the same step, all stop and save at that step without asking each
   other.
 
   Args:
     state: its buffers are used up.
     batches: (arrays of this process's rows, position of the batch after it) without end.
-
-  Returns:
-    (the step it came to, the signal that stopped it in one of the processes or 0).
   """
   in_flight: collections.deque = collections.deque()
-  stopped_by = 0
-  while step < until and not stopped_by:
-    with meter.waiting():
+  position, stopped_by, astray = None, 0, False
+  while step < until and not stopped_by and not astray:
+    with watchers.meter.waiting():
       batch, position = next(batches)
     state, metrics = trainer.step(state, trainer.place(batch, stop.number))
     step += 1
-    in_flight.append((step, metrics))
-    if len(in_flight) > _IN_FLIGHT:
+    in_flight.append((step, metrics, batch))
+    if len(in_flight) > IN_FLIGHT:
       stopped_by, _ = map(int, in_flight[0][1].wishes)
-      meter.finished(*in_flight.popleft())
-    if step % saving.period == 0 or step == until or stopped_by:
+      astray = not stopped_by and int(in_flight[0][1].skipped_in_row) >= guard.in_a_row
+      watchers.finished(*in_flight.popleft())
+    if (step % saving.period == 0 or step == until or stopped_by) and not astray:
       checkpoints.save(step, state, position.to_json())
   for finished in in_flight:
-    meter.finished(*finished)
-  return step, stopped_by
+    watchers.finished(*finished)
+  return Reached(step, position, stopped_by, astray)

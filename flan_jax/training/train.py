@@ -26,18 +26,19 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.training import partitioning, resuming, writers
+from flan_jax.training import partitioning, resuming, skipped, watchdog, writers
 from flan_jax.training.accelerators import accelerator
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.feed import Feed, open_feed
 from flan_jax.training.flops import training_flops
 from flan_jax.training.guard import Guard
-from flan_jax.training.loop import Batches, StopRequest, run_steps
+from flan_jax.training.loop import IN_FLIGHT, Batches, Reached, StopRequest, Watchers, run_steps
 from flan_jax.training.losses import Loss
 from flan_jax.training.metrics import Meter
 from flan_jax.training.optimizers import Adafactor, Optimizer
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant, Schedule
+from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepSettings
 from flan_jax.training.trainer import Trainer
@@ -50,6 +51,11 @@ class Outcome:
 
   step: int
   stopped_by: str | None
+
+  @classmethod
+  def of(cls, reached: Reached, train_steps: int) -> "Outcome":
+    stopped = reached.stopped_by and reached.step < train_steps
+    return cls(reached.step, signal.Signals(reached.stopped_by).name if stopped else None)
 
 
 @gin.register("train")
@@ -180,7 +186,10 @@ class Training:
     with Checkpoints(model_dir, record, self.saving) as checkpoints:
       step, state, position = resuming.start(model_dir, trainer, checkpoints, feed, initial)
       with feed.batches(position, rows) as batches:
-        outcome = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
+        reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
+    if reached.astray:
+      raise FlanJaxError(self._lost(reached, model_dir))
+    outcome = Outcome.of(reached, self.train_steps)
     if processes.is_first():
       _say(outcome, self.train_steps, model_dir)
     return outcome
@@ -194,8 +203,9 @@ class Training:
     model_dir: pathlib.Path,
     step: int,
     state: TrainState,
-  ) -> Outcome:
+  ) -> Reached:
     """The loop with everything that must be closed after it. What a run says, its first process says."""
+    process = jax.process_index()
     with contextlib.ExitStack() as stack:
       stop = stack.enter_context(StopRequest())
       write = advance = _say_nothing
@@ -204,18 +214,26 @@ class Training:
         write = stack.enter_context(Writers(self.writers, model_dir, step, about)).write
         advance = stack.enter_context(progress.shown("training", self.train_steps, "steps", done=step))
       meter = self._meter(trainer, feed, write, advance)
-      step, stopped_by = run_steps(
+      moved = stack.enter_context(watchdog.watching(model_dir, process, self.guard.hang_minutes))
+      return run_steps(
         trainer,
         state,
         batches,
         step=step,
         until=self.train_steps,
         saving=self.saving,
+        guard=self.guard,
         checkpoints=checkpoints,
-        meter=meter,
+        watchers=Watchers(meter, SkippedBatches(model_dir, process), moved),
         stop=stop,
       )
-    return Outcome(step, signal.Signals(stopped_by).name if stopped_by and step < self.train_steps else None)
+
+  def _lost(self, reached: Reached, model_dir: pathlib.Path) -> str:
+    return (
+      f"{self.guard.in_a_row} steps in a row up to step {reached.step - IN_FLIGHT:,} had a loss or a gradient that is "
+      f"no number, or a spike, and were skipped. Their batches: flan-jax inspect --batch {model_dir / skipped.FOLDER}/"
+      "FILE. Lower LEARNING_RATE, or let more pass with Guard.spike_deviations"
+    )
 
   def _meter(self, trainer: Trainer, feed: Feed, write: Callable[[Line], None], advance: progress.Advance) -> Meter:
     known = accelerator(trainer.mesh.devices.flat[0].device_kind)

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax.errors import UsageError
+from flan_jax.training import skipped
 from flan_jax.training.guard import Guard, GuardState, fine, updated
 from flan_jax.training.optimizers import Adafactor
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.schedules import Constant
-from flan_jax.training.step import StepSettings
+from flan_jax.training.skipped import SkippedBatches
+from flan_jax.training.step import ScoreSums, StepMetrics, StepSettings
 from flan_jax.training.trainer import Trainer
 from tests.training.tiny import batch_of, examples
 
@@ -83,3 +85,28 @@ def test_a_refused_step_leaves_parameters_and_moments(tiny):
   jax.tree.map(np.testing.assert_array_equal, after.params, before.params)
   for new, old in zip(jax.tree.leaves(after.optimizer), jax.tree.leaves(before.optimizer), strict=True):
     np.testing.assert_array_equal(new, old if np.issubdtype(old.dtype, np.floating) else old + 1)
+
+
+def _noted(skipped_batches, step, skipped=True):
+  none, one = np.zeros(0, np.float32), np.float32(1)
+  sums = ScoreSums(np.float32(np.nan), one, one, np.float32(6), none, none)
+  said = StepMetrics(sums, one, one, one, np.int32(skipped), np.int32(1), np.ones(3, np.int32), np.zeros(2, np.int32))
+  return skipped_batches.note(step, said, batch_of(examples(4), 2))
+
+
+def test_refused_batches_are_kept_and_the_newest_stay(tmp_path):
+  kept = SkippedBatches(tmp_path, 0)
+  assert _noted(kept, 1, skipped=False) is None
+  paths = [_noted(kept, step) for step in range(8, 15)]
+  assert sorted(path.name for path in (tmp_path / "skipped").iterdir()) == sorted(p.name for p in paths[-5:])
+  about, batch = skipped.read(paths[-1])
+  assert (about["step"], about["in_a_row"], about["gradient_norm"]) == (14, 1, 1.0)
+  jax.tree.map(np.testing.assert_array_equal, batch, batch_of(examples(4), 2))
+
+
+def test_what_is_no_such_file_is_said(tmp_path):
+  (tmp_path / "a.npz").write_bytes(b"no archive")
+  np.savez(tmp_path / "b.npz", np.array([object()]), allow_pickle=True)
+  for path in ("a.npz", "b.npz", "c.npz"):
+    with pytest.raises(UsageError, match="no batch of a skipped step"):
+      skipped.read(tmp_path / path)
