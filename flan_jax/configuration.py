@@ -40,6 +40,7 @@ MACROS = {
   "SEED": "train.seed",
   "RENDER_SEED": "train.render_seed",
   "VARIANTS": "train.variants",
+  "PROFILE": "train.profile",
 }
 
 # Short form on the command line (--steps 200) -> macro.
@@ -59,6 +60,7 @@ SHORT_FORMS = {
   "seed": "SEED",
   "render_seed": "RENDER_SEED",
   "variants": "VARIANTS",
+  "profile": "PROFILE",
 }
 
 _PACKAGE = pathlib.Path(__file__).parent

@@ -30,6 +30,13 @@ from flan_jax.errors import UsageError
 @click.option("--render_seed", type=int, help="Of wordings, formats and exemplars.")
 @click.option("--variants", type=click.IntRange(min=1), help="Renderings of each example, one an epoch, in turn.")
 @click.option(
+  "--profile",
+  is_flag=False,
+  flag_value="3:5",
+  metavar="[FIRST:LAST]",
+  help="Trace steps into MODEL_DIR/profile; 1 is this start's first. Without numbers 3:5.",
+)
+@click.option(
   "--cpu_devices",
   type=click.IntRange(min=-1),
   default=1,

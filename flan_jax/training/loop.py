@@ -12,6 +12,7 @@ from flan_jax.data.stream import Position
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.guard import Guard
 from flan_jax.training.metrics import Meter
+from flan_jax.training.profiling import Profiler
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepMetrics
@@ -73,11 +74,13 @@ class Watchers(NamedTuple):
     meter: adds up and writes lines.
     skipped: keeps the batches of refused steps.
     moved: is called when the run has moved.
+    profiler: hears of each step as it is dispatched, too.
   """
 
   meter: Meter
   skipped: SkippedBatches
   moved: Callable[[], None]
+  profiler: Profiler
 
   def finished(self, step: int, metrics: StepMetrics, batch: Mapping[str, np.ndarray]) -> None:
     """Takes a step's results, waiting for the devices if they are not done with it."""
@@ -114,8 +117,10 @@ def run_steps(
   while step < until and not stopped_by and not astray:
     with watchers.meter.waiting():
       batch, position = next(batches)
-    state, metrics = trainer.step(state, trainer.place(batch, stop.number))
+    with watchers.profiler.around(step + 1):
+      state, metrics = trainer.step(state, trainer.place(batch, stop.number))
     step += 1
+    watchers.profiler.dispatched(step, metrics)
     in_flight.append((step, metrics, batch))
     if len(in_flight) > IN_FLIGHT:
       stopped_by, _ = map(int, in_flight[0][1].wishes)

@@ -26,7 +26,7 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.training import partitioning, resuming, skipped, watchdog, writers
+from flan_jax.training import partitioning, profiling, resuming, skipped, watchdog, writers
 from flan_jax.training.accelerators import accelerator
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.feed import Feed, open_feed
@@ -37,6 +37,7 @@ from flan_jax.training.losses import Loss
 from flan_jax.training.metrics import Meter
 from flan_jax.training.optimizers import Adafactor, Optimizer
 from flan_jax.training.partitioning import Partitioning
+from flan_jax.training.profiling import Profiler
 from flan_jax.training.schedules import Constant, Schedule
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
@@ -100,6 +101,7 @@ class Training:
     log_period: in steps.
     writers: where metrics and samples go, out of 'jsonl', 'tensorboard' and 'wandb' (needs flan_jax[wandb]).
     peak_flops: bfloat16 FLOP/s of one device, for the utilisation; None for what its maker says, where that is known.
+    profile: 'FIRST:LAST' traces these steps, counted from 1 where this start of the run begins; see `profiling`.
   """
 
   model: T5Config
@@ -132,6 +134,7 @@ class Training:
   log_period: int = 20
   writers: Sequence[str] = ("jsonl", "tensorboard")
   peak_flops: float | None = None
+  profile: str | None = None
 
   def __post_init__(self):
     for name in ("train_steps", "batch_size", "accumulation", "variants", "window", "log_period"):
@@ -146,6 +149,7 @@ class Training:
       )
     object.__setattr__(self, "writers", tuple(self.writers))  # gin's users write lists
     writers.check_names(self.writers)
+    profiling.steps_of(self.profile)
     if self.missing not in ("error", "skip"):
       raise UsageError(f"MISSING = {self.missing!r}: must be 'error' or 'skip'")
 
@@ -213,6 +217,8 @@ class Training:
         about = dataclasses.asdict(self)
         write = stack.enter_context(Writers(self.writers, model_dir, step, about)).write
         advance = stack.enter_context(progress.shown("training", self.train_steps, "steps", done=step))
+      steps = profiling.steps_of(self.profile if processes.is_first() else None, step)
+      profiler = stack.enter_context(Profiler(steps, model_dir / "profile"))
       meter = self._meter(trainer, feed, write, advance)
       moved = stack.enter_context(watchdog.watching(model_dir, process, self.guard.hang_minutes))
       return run_steps(
@@ -224,7 +230,7 @@ class Training:
         saving=self.saving,
         guard=self.guard,
         checkpoints=checkpoints,
-        watchers=Watchers(meter, SkippedBatches(model_dir, process), moved),
+        watchers=Watchers(meter, SkippedBatches(model_dir, process), moved, profiler),
         stop=stop,
       )
 

@@ -124,6 +124,7 @@ def main() -> None:
   parser.add_argument("--checkpoint_period", type=int, default=1000)
   parser.add_argument("--seed", type=int, default=0)
   parser.add_argument("--initial")
+  parser.add_argument("--profile")
   parser.add_argument("--elsewhere", help="A model_dir of this process's own")
   parser.add_argument("--signal", help="STEP:NAME:SECONDS after that step's batch was placed")
   given = parser.parse_args()
@@ -141,6 +142,7 @@ def main() -> None:
     given.steps,
     saving=Saving(period=given.checkpoint_period),
     seed=given.seed,
+    profile=given.profile,
     initial_checkpoint_path=given.initial,
     partitioning=Partitioning(model=given.model_axis),
   )
