@@ -152,6 +152,16 @@ def build(name: str = "train") -> Any:
   return value
 
 
+def model(name: str) -> Any:
+  """The T5Config of a file of gin_configs/models, such as 't5_1_1_xl', without a run around it.
+
+  Raises:
+    UsageError: no such model.
+  """
+  parse([f"include {_our_file('models', name, 'model')!r}"])
+  return gin.query_parameter("%MODEL").scoped_configurable_fn()
+
+
 def gin_text(value: Any) -> str:
   """A frozen gin-configurable dataclass as gin: every field, of nested dataclasses too; macros on top.
 

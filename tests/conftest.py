@@ -31,6 +31,12 @@ def golden() -> pathlib.Path:
   return _shared("golden")
 
 
+@pytest.fixture(scope="session")
+def facts() -> pathlib.Path:
+  """What the papers and their code say, as tables."""
+  return _shared("facts")
+
+
 def _shared(folder: str) -> pathlib.Path:
   path = SHARED / folder
   if not path.is_dir():

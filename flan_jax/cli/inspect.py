@@ -15,6 +15,7 @@ from flan_jax.errors import UsageError
 @click.option("--collections", "view", flag_value="collections", help="The collections and what is in them (default).")
 @click.option("--clusters", "view", flag_value="clusters", help="The clusters: tasks that are held out together.")
 @click.option("--mixtures", "view", flag_value="mixtures", help="The mixtures: tasks with formats.")
+@click.option("--models", is_flag=True, help="The models of gin_configs/models: parameters and sizes.")
 @click.option(
   "--tasks", "tasks", is_flag=False, flag_value="", metavar="[COLLECTION]", help="All tasks, or one collection's."
 )
@@ -48,8 +49,8 @@ from flan_jax.errors import UsageError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json, **options):
-  """Look at collections, clusters, tasks, mixtures and data folders, at an example from its raw fields to its row of a
-  batch, and at the rows of a run.
+  """Look at collections, clusters, tasks, mixtures, models and data folders, at an example from its raw fields to its
+  row of a batch, and at the rows of a run.
 
   \b
   flan-jax inspect --tasks demo
@@ -58,6 +59,7 @@ def command(as_json, **options):
   flan-jax inspect --files --data_dir D
   flan-jax inspect --mixture flan2022_b --data_dir D
   flan-jax inspect --mixture 'flan2022_b(tasks=9, cot=False)' --data_dir D
+  flan-jax inspect --models
   flan-jax inspect --run MODEL_DIR --step 100 --row 3
 
   On a terminal tables show what fits; a pipe gets every column, with tabs, and --json everything there is.
@@ -65,8 +67,8 @@ def command(as_json, **options):
   asked = [name for name in _VIEWS if _given(options[name])]
   if len(asked) > 1:
     raise UsageError(
-      "inspect shows one thing: --collections, --clusters, --mixtures, --tasks, --task, --catalog, --mixture, --files, "
-      "--run or --batch"
+      "inspect shows one thing: --collections, --clusters, --mixtures, --models, --tasks, --task, --catalog, "
+      "--mixture, --files, --run or --batch"
     )
   if options["example"] is not None and options["task"] is None:
     raise UsageError("--example I needs --task NAME")
@@ -94,6 +96,12 @@ def _listing(*, view: str | None, data_dir: Path | None, **_: Any) -> _Shown:
   from flan_jax.cli import listings
 
   return listings.VIEWS[view or "collections"](data_dir), listings.show_table
+
+
+def _models(**_: Any) -> _Shown:
+  from flan_jax.cli import models_view
+
+  return models_view.content(), models_view.show
 
 
 def _tasks(*, tasks: str, data_dir: Path | None, **_: Any) -> _Shown:
@@ -151,6 +159,7 @@ def _batch(*, batch: Path, row: int | None, **_: Any) -> _Shown:
 
 _VIEWS: dict[str, Callable[..., _Shown]] = {
   "view": _listing,
+  "models": _models,
   "tasks": _tasks,
   "task": _task,
   "catalog": _catalogue,

@@ -74,10 +74,7 @@ def _line(what: str, shape: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _dims(model: str) -> suggesting.Dims:
-  """The numbers of a model's gin file, the rest of a run filled in with anything."""
-  rest = {"mixture": "any", "steps": 1, "model_dir": "any", "vocabulary": "any"}
-  configuration.parse(configuration.lines(model, options=rest))
-  config = configuration.build().model
+  config = configuration.model(model)
   return suggesting.Dims(
     emb_dim=config.emb_dim,
     attention_dim=config.num_heads * config.head_dim,

@@ -67,9 +67,9 @@ class SpanCorruption:
   def for_vocabulary(self, vocabulary: Vocabulary) -> "SpanCorruption":
     if self.sentinels is not None:
       return self
-    if not vocabulary.extra_ids:
+    if not vocabulary.sentinels:
       raise UsageError(f"SpanCorruption needs sentinels; the vocabulary {vocabulary.path} has none (extra_ids = 0)")
-    return dataclasses.replace(self, sentinels=(vocabulary.size - 1, vocabulary.extra_ids))
+    return dataclasses.replace(self, sentinels=(vocabulary.size - 1, vocabulary.sentinels))
 
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "1 n 2"]:
     text = lengths.sum(axis=1, dtype=np.int64)

@@ -5,9 +5,11 @@ import pickle
 
 import pytest
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from flan_jax import errors
 from flan_jax.data import vocabularies
+from flan_jax.data.objectives import SpanCorruption
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,22 @@ def test_sentinels_count_down_from_the_end(small_model):
   pieces = vocabulary.size - 10
   assert vocabulary.encode(["<extra_id_0>", "<extra_id_9>"]) == [[vocabulary.size - 1], [pieces]]
   assert vocabulary.pieces([pieces]) == ["▁<extra_id_9>"]
+
+
+def test_a_file_with_its_own_sentinels_gets_no_others(small_model, tmp_path):
+  """As mT5's has them: 250,100 pieces, the last 100 of which are sentinels."""
+  model = sentencepiece_model_pb2.ModelProto.FromString(small_model.read_bytes())
+  for i in reversed(range(10)):
+    model.pieces.add(piece=f"▁<extra_id_{i}>", score=0.0, type=model.SentencePiece.USER_DEFINED)
+  path = tmp_path / "mt5_vocab" / "spiece.model"
+  path.parent.mkdir()
+  path.write_bytes(model.SerializeToString())
+  theirs, ours = vocabularies.load_vocabulary("mt5", tmp_path), vocabularies.Vocabulary(small_model, extra_ids=10)
+  assert (theirs.size, theirs.extra_ids, theirs.sentinels) == (ours.size, 0, 10)
+  assert (ours.extra_ids, ours.sentinels) == (10, 10)
+  texts = ["add <extra_id_0> list <extra_id_9>", "take"]
+  assert theirs.encode(texts) == ours.encode(texts)
+  assert SpanCorruption().for_vocabulary(theirs) == SpanCorruption().for_vocabulary(ours)
 
 
 def test_decode_stops_at_eos_and_passes_over_padding(small_model):
@@ -66,3 +84,5 @@ def test_a_wrong_file_is_told(tmp_path):
     vocabularies.load_vocabulary(str(tmp_path / "g"))
   with pytest.raises(errors.FlanJaxError, match=rf"needs {tmp_path}/t5_vocab/spiece\.model \(--data_dir\)"):
     vocabularies.load_vocabulary("t5", tmp_path)
+  with pytest.raises(errors.FlanJaxError, match=r"mt5_vocab/spiece\.model .* gs://t5-data/vocabs/mc4"):
+    vocabularies.load_vocabulary("mt5", tmp_path)
