@@ -1,11 +1,16 @@
-"""Writing checkpoints of a run and going on from the newest; the format is interop/checkpoints.py's."""
+"""When checkpoints of a run are written, which of them stay, and reading one; the format: interop/checkpoints.py."""
 
+import contextlib
 import dataclasses
+import math
 import pathlib
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gin
+import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
@@ -13,6 +18,8 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from flan_jax import processes
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.damage import DamagedError, write_file_sums
+from flan_jax.training import recovery
 from flan_jax.training.guard import GuardState
 from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
 
@@ -20,21 +27,55 @@ from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer
 @gin.register
 @dataclasses.dataclass(frozen=True)
 class Saving:
-  """When checkpoints are made, and which are kept.
+  """When checkpoints are written and which stay; step 0, which evaluation compares with, and the newest always do.
 
   Attributes:
-    period: in steps; the last step is saved in any case, and the one that a signal stopped at.
-    keep: the newest so many stay, and step 0, which evaluation compares with.
+    period: in steps.
+    minutes: also so long after the last one, by the clock of the first process; None for never.
+    keep: the newest so many stay.
+    keep_best: so do so many that are best by `best_by`.
+    best_by: a metric of the held-out evaluation; the greatest is the best, of a loss the least.
   """
 
   period: int = 1000
+  minutes: float | None = None
   keep: int = 3
+  keep_best: int = 0
+  best_by: str = "held_out/accuracy"
 
   def __post_init__(self):
-    for name in ("period", "keep"):
+    for name, least in (("period", 1), ("keep", 1), ("keep_best", 0)):
       value = getattr(self, name)
-      if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"Saving.{name} = {value!r}: must be a whole number above 0")
+      if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UsageError(f"Saving.{name} = {value!r}: must be a whole number, at least {least}")
+    if self.minutes is not None and not self.minutes > 0:
+      raise UsageError(f"Saving.minutes = {self.minutes!r}: must be above 0, or None for never")
+
+  def goodness(self, value: float) -> float:
+    """Greater where a metric's value is better; what is no number is worse than any."""
+    if not math.isfinite(value):
+      return -math.inf
+    return -value if "loss" in self.best_by.rpartition("/")[-1] else value
+
+
+class Alarm:
+  """Tells the first process's loop, once, that `minutes` have gone by since the last checkpoint."""
+
+  def __init__(self, minutes: float | None, clock: Callable[[], float] = time.monotonic):
+    self._seconds = minutes * 60 if minutes is not None and processes.is_first() else math.inf
+    self._clock = clock
+    self.set()
+
+  def set(self) -> None:
+    """Starts anew."""
+    self._since = self._clock()
+
+  def rings(self) -> bool:
+    """Whether it is time; then starts anew."""
+    if self._clock() - self._since < self._seconds:
+      return False
+    self.set()
+    return True
 
 
 class Checkpoints:
@@ -45,70 +86,146 @@ class Checkpoints:
   """
 
   def __init__(self, model_dir: pathlib.Path, record: Mapping[str, Any], saving: Saving):
-    """
+    """Takes away what killed saves left half written.
+
     Args:
-      record: what each checkpoint says besides step, position, guard and fingerprints (see interop/checkpoints.py).
+      record: what each checkpoint says besides step, position, metrics, guard and what its arrays are (see the format).
     """
-    self._model_dir = model_dir
+    self._folder = (model_dir / layout.CHECKPOINTS).absolute()
     self._record = dict(record)
-    folder = (model_dir / layout.CHECKPOINTS).absolute()
-    policies = [preservation_policy.LatestN(saving.keep), preservation_policy.CustomSteps([0])]
-    options = ocp.CheckpointManagerOptions(preservation_policy=preservation_policy.AnyPreservationPolicy(policies))
-    self._manager = ocp.CheckpointManager(folder, options=options)
+    self._saving = saving
+    self._metrics = processes.from_first("old checkpoints", self._take_stock)
+    kept = [
+      preservation_policy.LatestN(saving.keep),
+      preservation_policy.CustomSteps([0]),
+      _Best(saving.keep_best, self._goodness),
+    ]
+    options = ocp.CheckpointManagerOptions(
+      preservation_policy=preservation_policy.AnyPreservationPolicy(kept),
+      # Runs in the first process when all files are there, before the folder gets its name.
+      async_options=ocp.options.AsyncOptions(post_finalization_callback=self._write_file_sums),
+      lightweight_initialize=True,  # else it reads Orbax's own metadata of each step, which may be damaged
+    )
+    self._manager = ocp.CheckpointManager(self._folder, options=options, item_handlers=layout.handlers())
 
   def __enter__(self) -> "Checkpoints":
     return self
 
   def __exit__(self, *_) -> None:
-    self._finish()
+    self._manager.wait_until_finished()
     self._manager.close()
 
-  def save(self, step: int, state: TrainState, position: Mapping[str, Any]) -> None:
+  def save(
+    self, step: int, state: TrainState, position: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+  ) -> None:
     """Saves a step that is not saved yet; returns once the arrays are copied, the disk is written behind.
 
     Args:
       step: the state's, known to the caller without asking the device.
       position: of the next batch, as JSON.
+      metrics: of an evaluation of this state, by which the best are kept.
     """
-    self._finish()
+    self._manager.wait_until_finished()
     if step in self._manager.all_steps():
       return
-    arrays = {layout.PARAMS: state.params, layout.OPTIMIZER: optimizer_arrays(state)}
-    fingerprints = {item: layout.fingerprints(each) for item, each in arrays.items()}
+    if metrics:
+      self._metrics[str(step)] = self._checked(metrics)
     record = {
       **self._record,
       "step": step,
       "position": dict(position),
-      "guard": {name: value.item() for name, value in state.guard._asdict().items()},
-      "fingerprints": fingerprints,
+      "metrics": dict(metrics or {}),
+      "guard": {name: each.item() for name, each in jax.device_get(state.guard._asdict()).items()},
     }
-    items = {item: ocp.args.StandardSave(each) for item, each in arrays.items()}
-    self._manager.save(step, args=ocp.args.Composite(**items, **{layout.RECORD: ocp.args.JsonSave(record)}))
+    items = {layout.PARAMS: state.params, layout.OPTIMIZER: optimizer_arrays(state)}
+    self._saved = step
+    self._manager.save(step, args=layout.to_save(items, record))
 
-  def restore(self, step: int, wanted: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    """(the state of a step, placed as `wanted` says; the position of its next batch).
+  def restore_newest(self, wanted: TrainState) -> tuple[int, TrainState, dict[str, Any]] | None:
+    """(step, state, position) of the newest whole checkpoint; None where there is none at all.
+
+    Newer ones that are damaged are moved aside, each with a line that says why.
 
     Raises:
-      FlanJaxError: a damaged array or file, by name.
+      FlanJaxError: there are some, and none is whole.
+      UsageError: it holds other arrays than those wanted.
     """
-    folder = self._model_dir / layout.CHECKPOINTS / str(step)
-    items = {layout.PARAMS: wanted.params, layout.OPTIMIZER: optimizer_arrays(wanted)}
-    arrays = layout.restore(folder, items)
+    self._manager.wait_until_finished()
+    faults: recovery.Faults = {}
+    while True:
+      step, newer = recovery.newest_whole(self._folder.parent, faults)
+      if step is None:
+        return None
+      faults.update(newer)
+      try:
+        state, position = self.restore(step, wanted)
+      except DamagedError as error:  # all files are as they were written, and an array is not
+        faults[step] = error.faults
+        continue
+      recovery.set_aside(self._folder.parent, faults, step)
+      self._manager.reload()
+      return step, state, position
+
+  def restore(self, step: int, wanted: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    """(the state of a step, placed as `wanted` says; the position of its next batch). Its files are not compared.
+
+    Raises:
+      DamagedError: a damaged array, by name.
+      UsageError: it holds other arrays than those wanted.
+    """
+    folder = self._folder / str(step)
+    arrays = layout.read_arrays(folder, {layout.PARAMS: wanted.params, layout.OPTIMIZER: optimizer_arrays(wanted)})
     record = layout.read_record(folder)
     state = with_optimizer_arrays(wanted, arrays[layout.OPTIMIZER])
     guard = _with_values(wanted.guard, record["guard"])
     return TrainState(jnp.asarray(step, jnp.int32), arrays[layout.PARAMS], state.optimizer, guard), record["position"]
 
-  def _finish(self) -> None:
-    """Waits until earlier steps are whole on the disk; only then can the sums of their files be taken."""
-    self._manager.wait_until_finished()
-    processes.from_first("file sums", self._write_file_sums)
+  def best(self) -> tuple[int, float] | None:
+    """(step, value of `Saving.best_by`) of the best checkpoint that is there; None where none was measured."""
+    measured = [step for step in self._manager.all_steps() if self._goodness(step) is not None]
+    if not measured:
+      return None
+    step = max(measured, key=self._goodness)
+    return step, self._metrics[str(step)][self._saving.best_by]
+
+  def _checked(self, metrics: Mapping[str, float]) -> dict[str, float]:
+    if self._saving.keep_best and self._saving.best_by not in metrics:
+      there = ", ".join(sorted(metrics)) or "nothing"
+      raise UsageError(f"Saving.best_by = {self._saving.best_by!r} is not what is measured, which is {there}")
+    return dict(metrics)
+
+  def _goodness(self, step: int) -> float | None:
+    """The greater the better; None where it was not measured."""
+    value = self._metrics.get(str(step), {}).get(self._saving.best_by)
+    return None if value is None else self._saving.goodness(value)
+
+  def _take_stock(self) -> dict[str, dict[str, float]]:
+    """What earlier steps measured, by step as JSON has it; and no trace of killed saves is left."""
+    for unfinished in self._folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
+      shutil.rmtree(unfinished)
+    found = {}
+    for step in layout.saved_steps(self._folder.parent):
+      with contextlib.suppress(DamagedError):  # it is not the one that the run goes on from
+        found[str(step)] = layout.read_record(self._folder / str(step)).get("metrics", {})
+    return found
 
   def _write_file_sums(self) -> None:
-    for step in layout.saved_steps(self._model_dir):
-      folder = self._model_dir / layout.CHECKPOINTS / str(step)
-      if not (folder / layout.FILES).exists():
-        layout.write_file_sums(folder)
+    (folder,) = self._folder.glob(f"{self._saved}{ocp.utils.TMP_DIR_SUFFIX}*")
+    write_file_sums(folder)
+
+
+class _Best(preservation_policy.PreservationPolicy):
+  """The best few by a metric. Orbax's BestN reads metrics from files of its own, which may be damaged."""
+
+  def __init__(self, count: int, goodness: Callable[[int], float | None]):
+    self._count = count
+    self._goodness = goodness
+
+  def should_preserve(self, checkpoints, *, context) -> list[bool]:
+    """Which of the checkpoints stay, in their order."""
+    measured = [each.step for each in checkpoints if self._goodness(each.step) is not None]
+    best = sorted(measured, key=self._goodness, reverse=True)[: self._count]
+    return [each.step in best for each in checkpoints]
 
 
 def _with_values(wanted: GuardState, values: Mapping[str, float | int]) -> GuardState:

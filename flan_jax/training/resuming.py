@@ -8,6 +8,7 @@ from typing import Any
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
+from flan_jax.training import recovery
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.feed import Feed
 from flan_jax.training.state import TrainState
@@ -16,6 +17,16 @@ from flan_jax.training.trainer import Trainer
 # What may differ between a checkpoint and the model that goes on from it: it changes how a step is computed, not what
 # the parameters mean.
 _FREE = {"dropout_rate", "dtype", "remat_policy", "float32_attention_logits"}
+
+
+def set_damaged_aside(model_dir: pathlib.Path) -> None:
+  """Makes the newest whole checkpoint the newest of all, for whoever asks below what the run goes on from.
+
+  Raises:
+    FlanJaxError: there are some, and none is whole.
+  """
+  step, faults = recovery.newest_whole(model_dir, {})
+  recovery.set_aside(model_dir, faults, step)
 
 
 def check_model(model_dir: pathlib.Path, model: T5Config, vocabulary_sha256: str) -> None:
@@ -68,17 +79,15 @@ def tasks_before(model_dir: pathlib.Path, initial: layout.LoadedCheckpoint | Non
 
 
 def start(
-  model_dir: pathlib.Path,
   trainer: Trainer,
   checkpoints: Checkpoints,
   feed: Feed,
   initial: layout.LoadedCheckpoint | None,
 ) -> tuple[int, TrainState, Any]:
   """(step, state, position of the next batch). A new run saves its step 0, the 'before' of every evaluation."""
-  steps = layout.saved_steps(model_dir)
-  if steps:
-    state, position = checkpoints.restore(steps[-1], trainer.abstract())
-    return steps[-1], state, feed.position(position)
+  if restored := checkpoints.restore_newest(trainer.abstract()):
+    step, state, position = restored
+    return step, state, feed.position(position)
   state = trainer.start() if initial is None else trainer.start_from(initial.params)
   checkpoints.save(0, state, feed.beginning.to_json())
   return 0, state, feed.beginning

@@ -170,6 +170,7 @@ class Training:
     mesh = self.partitioning.mesh()
     partitioning.check_batch_size(self.batch_size, mesh, self.accumulation)
     rows = partitioning.process_rows(mesh, self.batch_size)
+    resuming.set_damaged_aside(model_dir)
     resuming.check_model(model_dir, self.model, vocabulary.sha256)
     initial = resuming.initial_checkpoint(self.initial_checkpoint_path, self.model, vocabulary.sha256, model_dir)
 
@@ -188,7 +189,7 @@ class Training:
       _describe(self, model_dir, trainer, vocabulary)
     record = _record(self, vocabulary, {*feed.tasks, *resuming.tasks_before(model_dir, initial)}, feed.identity)
     with Checkpoints(model_dir, record, self.saving) as checkpoints:
-      step, state, position = resuming.start(model_dir, trainer, checkpoints, feed, initial)
+      step, state, position = resuming.start(trainer, checkpoints, feed, initial)
       with feed.batches(position, rows) as batches:
         reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
     if reached.astray:

@@ -16,6 +16,7 @@ from flan_jax.data.rendering import Renderer
 from flan_jax.data.stream import Position
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.damage import write_file_sums
 from flan_jax.training.feed import past_feed
 from flan_jax.training.optimizers import AdamW
 from tests.training.launching import KILLED, check_same_run, metrics_of, randomly, steps_after_mid_windows
@@ -193,7 +194,7 @@ def _say_tasks(model_dir: pathlib.Path, tasks: list[str]) -> None:
   folder = layout.step_folder(model_dir)
   record = json.loads((folder / "record" / "metadata").read_text())
   (folder / "record" / "metadata").write_text(json.dumps({**record, "tasks": tasks}))
-  layout.write_file_sums(folder)
+  write_file_sums(folder)
 
 
 def test_a_finished_run_is_left_as_it_is(store, tmp_path, whole):

@@ -1,0 +1,128 @@
+"""Damage never passes: whatever file of a checkpoint has changed is named, and so are the arrays that suffer."""
+
+import json
+import pathlib
+import shutil
+
+import pytest
+
+from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.damage import FILES, DamagedError, write_file_sums
+from tests.interop.saved import files_of, flip, save, wanted
+from tests.training.launching import randomly
+
+# Orbax leaves the futures of a failed read behind.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> pathlib.Path:
+  """A MODEL_DIR with steps 0 and 5; read only."""
+  model_dir = tmp_path_factory.mktemp("model")
+  save(model_dir, (0, 5))
+  return model_dir
+
+
+@pytest.fixture
+def folder(saved, tmp_path) -> pathlib.Path:
+  """A copy of step 5."""
+  return pathlib.Path(shutil.copytree(saved, tmp_path / "model")) / "checkpoints" / "5"
+
+
+def test_a_whole_checkpoint_has_no_faults(saved):
+  assert layout.faults(saved / "checkpoints" / "5") == []
+
+
+def _large_files(folder: pathlib.Path) -> list[pathlib.Path]:
+  """Those with the embedding and the head or their moments, which Orbax writes to one or two, as its threads come."""
+  return [file for file in (folder / "ocdbt.process_0" / "d").iterdir() if file.stat().st_size > 30_000]
+
+
+@pytest.mark.parametrize("item", [layout.PARAMS, layout.OPTIMIZER])
+def test_a_flipped_bit_is_named_by_file_and_array(item, folder):
+  draw = randomly(f"flip in {item}")
+  for file in _large_files(folder / item):
+    flip(file, draw.randrange(file.stat().st_size * 8))
+    with pytest.raises(DamagedError) as error:
+      layout.restore(folder, wanted())
+    said = str(error.value)
+    assert f"file {file.relative_to(folder)} has changed" in said
+    assert f" {item}/" in said
+    assert "not what was saved" in said
+    assert f"{folder.parent / '0'} is whole" in said
+
+
+def test_only_items_that_are_read_are_compared(folder):
+  flip(_large_files(folder / layout.OPTIMIZER)[0], 1000)
+  layout.restore(folder, {layout.PARAMS: wanted()[layout.PARAMS]})
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_a_bit_that_flipped_before_the_sums_were_taken_is_found_on_the_devices(devices, folder):
+  """Orbax itself reads on: the fingerprints tell, on any mesh."""
+  draw = randomly(f"flip before sums, {devices}")
+  for file in _large_files(folder / "params"):
+    content = file.read_bytes()
+    # The ends of a file are an index, with sums of its own.
+    flip(file, draw.randrange(len(content) * 2, len(content) * 6))
+    write_file_sums(folder)
+    with pytest.raises(DamagedError, match=r"arrays? params/\S+ (is|are) not what was saved"):
+      layout.restore(folder, wanted(devices))
+    file.write_bytes(content)
+
+
+def test_an_index_that_broke_before_the_sums_were_taken_is_named(folder):
+  for file in (folder / "params" / "d").iterdir():
+    flip(file, file.stat().st_size * 4)
+  write_file_sums(folder)
+  with pytest.raises(DamagedError, match="params cannot be read"):
+    layout.restore(folder, wanted())
+
+
+def test_an_older_value_in_an_array_is_named(folder):
+  """What a stale cache could do: well-formed files with other values; here in a small array."""
+  record = layout.read_record(folder)
+  record["fingerprints"]["params"]["decoder.decoder_norm.scale"] = "00000000"
+  (folder / "record" / "metadata").write_text(json.dumps(record))
+  write_file_sums(folder)
+  with pytest.raises(DamagedError, match=r"array params/decoder\.decoder_norm\.scale is not what was saved"):
+    layout.restore(folder, wanted())
+
+
+def test_a_missing_file_is_named(folder):
+  (file,) = _large_files(folder / "params")[:1]
+  file.unlink()
+  with pytest.raises(DamagedError, match=f"{file.name} is missing"):
+    layout.restore(folder, wanted())
+
+
+def test_a_shorter_file_is_named(folder):
+  (file,) = _large_files(folder / "params")[:1]
+  file.write_bytes(file.read_bytes()[:-10])
+  with pytest.raises(DamagedError, match=f"{file.name} has .* bytes instead of"):
+    layout.restore(folder, wanted())
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"record/metadata": 3}', '{"record/metadata": ["1", "2"]}'])
+def test_broken_sums_are_damage(content, folder):
+  (folder / FILES).unlink() if content is None else (folder / FILES).write_text(content)
+  with pytest.raises(DamagedError, match=r"files\.json|record/metadata has"):
+    layout.restore(folder, wanted())
+
+
+def test_a_changed_record_is_never_read(folder):
+  record = folder / "record" / "metadata"
+  record.write_text(record.read_text().replace('"row": 3', '"row": 7'))
+  with pytest.raises(DamagedError, match="record/metadata has changed"):
+    layout.load(folder.parent.parent)
+
+
+def test_a_damaged_checkpoint_to_decode_from_is_an_error_that_names_a_whole_one(folder):
+  """The newest of a MODEL_DIR is not silently replaced."""
+  save(folder.parent.parent, (7,))
+  for step in (5, 7):
+    file = files_of(folder.parent / str(step) / "params")[0]
+    flip(file, 8)
+  with pytest.raises(DamagedError, match=rf"checkpoint .*7 is damaged: .*{folder.parent / '0'} is whole"):
+    layout.load(folder.parent.parent)
+  assert layout.load(folder.parent / "0").step == 0
