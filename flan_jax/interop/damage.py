@@ -17,7 +17,7 @@ from flan_jax.errors import FlanJaxError
 from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, unbundled
 
-FILES = "files.json"  # size and xxh3 of every other file in the folder
+FILES = "files.json"  # {'files': {name: [size, xxh3]} of every other file in the folder, 'sum': xxh3 of that}
 _TOLD = 5  # arrays named; one damaged file may hold hundreds
 
 # Orbax's: when it began and ended. Written behind everything else, and read by nobody here.
@@ -38,8 +38,8 @@ class DamagedError(FlanJaxError):
 
 def write_file_sums(folder: pathlib.Path) -> None:
   """Writes files.json of a folder that is complete but for it."""
-  sums = {name: _sum(folder / name) for name in _files(folder)}
-  write_atomically(folder / FILES, json.dumps(sums, indent=1, sort_keys=True).encode())
+  sums = {name: list(_sum(folder / name)) for name in _files(folder)}
+  write_atomically(folder / FILES, json.dumps({"files": sums, "sum": _sum_of(sums)}, indent=1).encode())
 
 
 def damaged_files(folder: pathlib.Path, within: Collection[str] | None = None) -> list[str]:
@@ -49,11 +49,13 @@ def damaged_files(folder: pathlib.Path, within: Collection[str] | None = None) -
     within: names of files and folders directly in the folder, where only these are of interest.
   """
   try:
-    expected = json.loads((folder / FILES).read_text(encoding="utf-8"))
-    expected = {str(name): (int(size), str(digest)) for name, (size, digest) in expected.items()}
+    content = json.loads((folder / FILES).read_text(encoding="utf-8"))
+    expected = content["files"]
+    if content["sum"] != _sum_of(expected):
+      return [f"file {FILES} has changed"]
   except FileNotFoundError:
     return [f"file {FILES} is missing"]
-  except (OSError, ValueError, TypeError, AttributeError) as error:
+  except (OSError, ValueError, TypeError, KeyError) as error:
     return [f"file {FILES} cannot be read ({error})"]
   of_interest = [name for name in expected if within is None or name.partition("/")[0] in within]
   differences = {name: _difference(expected[name], folder / name) for name in of_interest}
@@ -105,7 +107,7 @@ def _files(folder: pathlib.Path) -> list[str]:
   return sorted(name for name in files if name != _UNWATCHED and FILES not in name)
 
 
-def _difference(expected: tuple[int, str], path: pathlib.Path) -> str:
+def _difference(expected: list, path: pathlib.Path) -> str:
   """What is wrong with a file, or nothing."""
   try:
     size, digest = _sum(path)
@@ -116,6 +118,10 @@ def _difference(expected: tuple[int, str], path: pathlib.Path) -> str:
   if size != expected[0]:
     return f"has {size:,} bytes instead of {expected[0]:,}"
   return "" if digest == expected[1] else "has changed"
+
+
+def _sum_of(sums: dict[str, list]) -> str:
+  return xxhash.xxh3_64_hexdigest(json.dumps(sums, sort_keys=True).encode())
 
 
 def _sum(path: pathlib.Path) -> tuple[int, str]:

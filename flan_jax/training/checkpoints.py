@@ -38,7 +38,7 @@ class Saving:
   """
 
   period: int = 1000
-  minutes: float | None = None
+  minutes: float | int | None = None
   keep: int = 3
   keep_best: int = 0
   best_by: str = "held_out/accuracy"
@@ -61,7 +61,7 @@ class Saving:
 class Alarm:
   """Tells the first process's loop, once, that `minutes` have gone by since the last checkpoint."""
 
-  def __init__(self, minutes: float | None, clock: Callable[[], float] = time.monotonic):
+  def __init__(self, minutes: float | int | None, clock: Callable[[], float] = time.monotonic):
     self._seconds = minutes * 60 if minutes is not None and processes.is_first() else math.inf
     self._clock = clock
     self.set()
@@ -162,8 +162,9 @@ class Checkpoints:
       except DamagedError as error:  # all files are as they were written, and an array is not
         faults[step] = error.faults
         continue
-      recovery.set_aside(self._folder.parent, faults, step)
-      self._manager.reload()
+      if faults:
+        recovery.set_aside(self._folder.parent, faults, step)
+        self._manager.reload()
       return step, state, position
 
   def restore(self, step: int, wanted: TrainState) -> tuple[TrainState, dict[str, Any]]:

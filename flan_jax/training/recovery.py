@@ -32,8 +32,7 @@ def set_aside(model_dir: pathlib.Path, faults: Faults, step: int) -> None:
   Args:
     step: where the run goes on from.
   """
-  if faults:
-    processes.from_first("damaged checkpoints", lambda: _set_aside(model_dir / layout.CHECKPOINTS, faults, step))
+  processes.from_first("damaged checkpoints", lambda: _set_aside(model_dir / layout.CHECKPOINTS, faults, step))
 
 
 def _newest_whole(model_dir: pathlib.Path, known: Mapping[int, list[str]]) -> tuple[int | None, Faults]:

@@ -26,7 +26,8 @@ def set_damaged_aside(model_dir: pathlib.Path) -> None:
     FlanJaxError: there are some, and none is whole.
   """
   step, faults = recovery.newest_whole(model_dir, {})
-  recovery.set_aside(model_dir, faults, step)
+  if faults:
+    recovery.set_aside(model_dir, faults, step)
 
 
 def check_model(model_dir: pathlib.Path, model: T5Config, vocabulary_sha256: str) -> None:

@@ -1,0 +1,211 @@
+"""Recovery: neither damage to a checkpoint nor a kill at any moment of a save costs more than the steps after the
+newest whole one."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.damage import write_file_sums
+from flan_jax.training.checkpoints import Alarm, Checkpoints, Saving
+from tests.interop.saved import RECORD, check_same, files_of, flip, save, state, trainer
+from tests.training.launching import randomly
+
+# Orbax leaves the futures of a failed read behind.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module", params=[1, 8])
+def devices(request) -> int:
+  return request.param
+
+
+@pytest.fixture
+def saved(devices, tmp_path) -> pathlib.Path:
+  """A MODEL_DIR with steps 0, 5 and 10."""
+  save(tmp_path, (0, 5, 10), devices=devices)
+  return tmp_path
+
+
+# Orbax's own marks: when it began and ended, and that it has ended.
+_UNREAD = ("_CHECKPOINT_METADATA", "commit_success.txt")
+
+
+def _check_goes_on_from(model_dir: pathlib.Path, step: int, devices: int = 1) -> None:
+  with Checkpoints(model_dir, RECORD, Saving()) as checkpoints:
+    found, restored, position = checkpoints.restore_newest(trainer(devices).abstract())
+  assert (found, position) == (step, {"window": step, "row": 3})
+  check_same(restored, state(step))
+
+
+def test_a_flipped_bit_in_any_file_costs_one_step(saved, devices, capfd):
+  """Of every single file of the newest step (on eight devices of eight of them), one after another: the run goes on
+  from the step before, with its values, and says which file it was; what Orbax wrote for itself may change."""
+  draw = randomly(f"any file, {devices}")
+  folder = saved / "checkpoints" / "10"
+  aside = folder.parent / "damaged-10"
+  files = files_of(folder)
+  assert len(files) > 20
+  for file in files if devices == 1 else draw.sample(files, 8):
+    content, bit = file.read_bytes(), draw.randrange(file.stat().st_size * 8)
+    flip(file, bit)
+    named = file.relative_to(folder)
+    gone = named.as_posix() not in _UNREAD
+    _check_goes_on_from(saved, 5 if gone else 10, devices)
+    said = capfd.readouterr().err
+    assert (f"checkpoint 10 is damaged (file {named} " in said) == gone, f"bit {bit}: {said}"
+    assert (f"moved to {aside}; going on from step 5" in said) == gone
+    assert aside.exists() == gone
+    if gone:
+      aside.rename(folder)
+    file.write_bytes(content)
+  _check_goes_on_from(saved, 10, devices)
+
+
+def test_damage_in_several_goes_back_several_steps(saved, devices, capfd):
+  """And the run saves those steps again, beside the damaged ones."""
+  for step in (5, 10):
+    flip(files_of(saved / "checkpoints" / str(step) / "params")[0], 3)
+  _check_goes_on_from(saved, 0, devices)
+  assert capfd.readouterr().err.count("going on from step 0") == 2
+  save(saved, (5, 10), devices=devices)
+  assert {path.name for path in (saved / "checkpoints").iterdir()} == {"0", "5", "10", "damaged-5", "damaged-10"}
+  flip(files_of(saved / "checkpoints" / "10" / "params")[0], 3)
+  _check_goes_on_from(saved, 5, devices)
+  assert (saved / "checkpoints" / "damaged-10.2").exists()
+
+
+def test_arrays_that_are_not_what_was_saved_cost_one_step(saved, devices, capfd):
+  """Although all files are as they were written: an array came to the devices otherwise."""
+  folder = saved / "checkpoints" / "10"
+  file = max((folder / "params").rglob("d/*"), key=lambda path: path.stat().st_size)
+  flip(file, file.stat().st_size * 4)
+  write_file_sums(folder)
+  _check_goes_on_from(saved, 5, devices)
+  assert "array params/" in capfd.readouterr().err
+
+
+def test_where_none_is_whole_nothing_is_moved(tmp_path):
+  save(tmp_path, (0, 5))
+  for step in (0, 5):
+    flip(files_of(tmp_path / "checkpoints" / str(step) / "record")[0], 3)
+  with pytest.raises(FlanJaxError, match=r"no checkpoint in .* is whole \(step 5: file record/.*; step 0: "):
+    _check_goes_on_from(tmp_path, 0)
+  assert layout.saved_steps(tmp_path) == [0, 5]
+
+
+def _moments_of(work, watched: pathlib.Path, copies: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Runs `work` and gives a copy of the folder at each of its file events, that is at each opening, making, renaming or
+  removing of a file or a folder in it by Python, and at moments between them, when TensorStore writes."""
+  seen: dict[str, pathlib.Path] = {}
+  lock, own, over = threading.Lock(), threading.local(), threading.Event()
+
+  def look() -> None:
+    if over.is_set() or getattr(own, "looking", False):
+      return
+    own.looking = True
+    with lock:
+      copied = copies / str(len(seen))
+      shutil.rmtree(copied, ignore_errors=True)
+      with contextlib.suppress(shutil.Error, FileNotFoundError):  # TensorStore renames under our hands
+        shutil.copytree(watched, copied, copy_function=_copied)
+      seen.setdefault(_listing(copied), copied)
+    own.looking = False
+
+  def heard(event: str, arguments: tuple) -> None:
+    if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir") and str(watched) in str(arguments[0]):
+      look()
+
+  def keep_looking() -> None:
+    while not over.wait(0.02):
+      look()
+
+  sys.addaudithook(heard)  # for good; but not beyond `over`
+  between = threading.Thread(target=keep_looking)
+  between.start()
+  work()
+  look()
+  over.set()
+  between.join()
+  yield from seen.values()
+
+
+def _copied(file: str, copy: str) -> None:
+  """Files of whole steps never change, so that a second name is a copy."""
+  (shutil.copy2 if "orbax-checkpoint-tmp" in file else os.link)(file, copy)
+
+
+def _listing(folder: pathlib.Path) -> str:
+  return str(
+    sorted((str(path.relative_to(folder)), path.is_file() and path.stat().st_size) for path in folder.rglob("*"))
+  )
+
+
+def test_a_kill_at_any_moment_of_a_save_costs_nothing(tmp_path):
+  """What is on the disk at each file event of a save that also deletes a step: the run goes on from the new step or
+  from the one before, and what was half written is taken away."""
+  saving = Saving(keep=1)
+  save(tmp_path / "run", (0, 5), saving)
+  moments = list(_moments_of(lambda: save(tmp_path / "run", (10,), saving), tmp_path / "run", tmp_path / "moments"))
+  assert len(moments) > 40
+  kinds: dict[tuple[int, bool], list[pathlib.Path]] = {}
+  for moment in moments:
+    steps = layout.saved_steps(moment)
+    newest = 10 if 10 in steps else 5
+    kinds.setdefault((newest, (moment / "checkpoints" / "5").exists()), []).append(moment)
+    assert layout.faults(moment / "checkpoints" / str(newest)) == []
+  assert set(kinds) == {(5, True), (10, True), (10, False)}
+  for (newest, _), alike in kinds.items():
+    moment = alike[len(alike) // 2]
+    _check_goes_on_from(moment, newest)
+    assert all(path.name.isdecimal() for path in (moment / "checkpoints").iterdir())
+
+
+def test_the_best_stay_and_are_known_after_a_restart(tmp_path):
+  """By accuracy 3 and 5, by loss 2 and 4; beside them step 0 and the newest; a loss that is no number is never best."""
+  accuracies = {0: 0.1, 1: 0.2, 2: 0.0, 3: 0.9, 4: 0.3, 5: 0.8, 6: 0.4, 7: 0.5}
+  losses = {0: 3.0, 1: 2.0, 2: 0.5, 3: 1.0, 4: 0.7, 5: float("nan"), 6: 4.0, 7: 5.0}
+  for by, expected, best in (("held_out/accuracy", [0, 3, 5, 7], (3, 0.9)), ("held_out/loss", [0, 2, 4, 7], (2, 0.5))):
+    saving = Saving(keep=1, keep_best=2, best_by=by)
+    for steps in (range(4), range(4, 8)):
+      with Checkpoints(tmp_path / by, RECORD, saving) as checkpoints:
+        for step in steps:
+          metrics = {"held_out/accuracy": accuracies[step], "held_out/loss": losses[step]}
+          checkpoints.save(step, state(0), {}, metrics)
+    assert layout.saved_steps(tmp_path / by) == expected
+    with Checkpoints(tmp_path / by, RECORD, saving) as checkpoints:
+      assert checkpoints.best() == best
+
+
+def test_what_is_not_measured_cannot_choose_the_best(tmp_path):
+  saving = Saving(keep_best=1, best_by="held_out/bleu")
+  with Checkpoints(tmp_path, RECORD, saving) as checkpoints:
+    with pytest.raises(UsageError, match=r"best_by = 'held_out/bleu' is not what is measured, which is held_out/loss"):
+      checkpoints.save(0, state(0), {}, {"held_out/loss": 1.0})
+    checkpoints.save(0, state(0), {})
+    assert checkpoints.best() is None
+
+
+@pytest.mark.parametrize("wrong", [{"period": 0}, {"keep": True}, {"keep_best": -1}, {"minutes": 0}])
+def test_settings_that_cannot_be_are_refused(wrong):
+  with pytest.raises(UsageError, match=f"Saving.{next(iter(wrong))} = "):
+    Saving(**wrong)
+
+
+def test_the_alarm_rings_once_after_so_many_minutes():
+  now = 0.0
+  alarm = Alarm(2, clock=lambda: now)
+  for seconds, rings in ((0, False), (119, False), (120, True), (121, False), (239, False), (240, True)):
+    now = float(seconds)
+    assert alarm.rings() == rings
+  alarm.set()
+  now = 359.0
+  assert not alarm.rings()
+  assert not Alarm(None, clock=lambda: now).rings()
