@@ -152,6 +152,11 @@ def metrics_of(model_dir: pathlib.Path) -> list[dict]:
 def check_same_run(one: pathlib.Path, other: pathlib.Path) -> None:
   """Byte for byte: parameters, optimizer state, position of the next batch, all batches, and each line's loss."""
   check_same_batches(one, other)
+  check_same_end(one, other)
+
+
+def check_same_end(one: pathlib.Path, other: pathlib.Path) -> None:
+  """All of `check_same_run` but the batches."""
   first, second = (layout.read_record(layout.step_folder(path)) for path in (one, other))
   for key in ("step", "position", "fingerprints"):
     assert first[key] == second[key]
