@@ -1,5 +1,6 @@
 """Layers that are alike, run one after the other: written out one by one, or as one loop over stacked parameters."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -8,6 +9,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from flan_jax.models.configs import T5Config
+from flan_jax.models.gathering import GATHERED, gathered, is_gathering
 
 # What a layer keeps for the backward pass; "none" keeps everything and computes nothing twice.
 REMAT_POLICIES: dict[str, Callable[..., Callable]] = {
@@ -38,16 +40,20 @@ class LayerStack(nnx.Module):
   ) -> Float[Array, "batch length width"]:
     """x after all layers, each called as layer(x, *inputs, key) with its dropout key (None: nothing is dropped)."""
     remat = REMAT_POLICIES[self.config.remat_policy]
+    if is_gathering() and self.config.remat_policy == "none":
+      remat = functools.partial(
+        jax.checkpoint, policy=jax.checkpoint_policies.save_anything_except_these_names(GATHERED)
+      )
     if not self.config.scan_layers:
       for layer, key in zip(self.one_by_one(), keys, strict=True):
-        x = remat(layer)(x, *inputs, key)
+        x = remat(functools.partial(_call, layer))(x, *inputs, key)
       return x
     # lax.scan over split state: nnx.scan would stack a whole copy of the parameters into its outputs.
     graph, parameters = nnx.split(self.layers)
 
     def layer(x, of_layer):
       parameters, key = of_layer
-      return nnx.merge(graph, parameters)(x, *inputs, key), None
+      return gathered(nnx.merge(graph, parameters))(x, *inputs, key), None
 
     keys = None if keys[0] is None else jnp.stack(keys)
     # A loop's body cannot be merged with its own recomputation: the barriers against that would only cost time.
@@ -56,6 +62,10 @@ class LayerStack(nnx.Module):
   def one_by_one(self) -> list[nnx.Module]:
     """The layers of an unrolled stack, first to last."""
     return [getattr(self, f"layers_{i}") for i in range(self.count)]
+
+
+def _call(layer: nnx.Module, *inputs: object) -> Array:
+  return gathered(layer)(*inputs)
 
 
 def _stack_shapes(layer: nnx.Module, count: int) -> nnx.Module:

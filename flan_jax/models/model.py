@@ -28,12 +28,16 @@ class Model:
 
   The NNX graph is made once from shapes alone; each method puts the given parameters into it while it is traced. Models
   of one config are equal, so that `jax.jit` with a static model compiles once for all of them.
+
+  Attributes:
+    config: what it was made of.
+    dtype: of activations.
   """
 
   def __init__(self, config: T5Config):
     self.config = config
-    self._dtype = _dtype(config.dtype)
-    self._graph, state = nnx.split(T5(config, self._dtype))
+    self.dtype = _dtype(config.dtype)
+    self._graph, state = nnx.split(T5(config, self.dtype))
     self._variables = {".".join(path): variable for path, variable in nnx.to_flat_state(state)}
 
   def __eq__(self, other: object) -> bool:
@@ -56,6 +60,11 @@ class Model:
       drawn = jax.lax.map(functools.partial(_draw, initializer, one, key), hashes.reshape(-1))
       params.update(zip(names, drawn.reshape(*hashes.shape, *one), strict=True))
     return params
+
+  @property
+  def head(self) -> str:
+    """The name of the parameter that `logits` multiplies with."""
+    return "token_embedder.embedding" if self.config.logits_via_embedding else "decoder.logits_dense.kernel"
 
   def shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
     """The shape and dtype of every parameter; nothing is allocated."""

@@ -20,7 +20,7 @@ class Loss:
   Attributes:
     label_smoothing: probability mass taken from the target and spread evenly over the vocabulary, in [0, 1).
     z_loss: coefficient of log(Z)^2, which keeps logits near zero (PaLM, section 5; T5X trains with 1e-4).
-    chunk_elements: the most float32 logits that may stand at once over the whole batch. 2**24 are 64 MiB: at
+    chunk_elements: the most float32 logits that may stand at once for the rows of a device. 2**24 are 64 MiB: at
       64 rows x 32,128 pieces that is 8 positions of the length a chunk.
   """
 

@@ -5,14 +5,19 @@ splits nothing, which is why one table serves all strategies.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
 import gin
 import jax
+from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.typing import DTypeLike
+from jaxtyping import Array
 
 from flan_jax.errors import UsageError
+from flan_jax.models.gathering import GATHERED, Gather
 
 # Logical axis of a parameter -> mesh axis. `embed` is a side of every matrix, so splitting it over fsdp is ZeRO-3; the
 # other side goes over model, so that each device holds some heads, some of the hidden layer, some of the vocabulary.
@@ -74,17 +79,49 @@ def parameter_shardings(
   return {name: NamedSharding(mesh, _spec(shapes[name].shape, axes[name], mesh)) for name in shapes}
 
 
-def lookup_shardings(
-  shapes: dict[str, jax.ShapeDtypeStruct], axes: dict[str, tuple[str, ...]], mesh: Mesh
-) -> dict[str, NamedSharding]:
-  """How the tables that are looked up by token (the embedding) lie while a step uses them: each row whole.
+def gather_over(mesh: Mesh, dtype: DTypeLike | None = None) -> Gather | None:
+  """What brings a parameter that is split over fsdp to all devices that use it; None where that axis is 1.
 
-  A lookup in a table whose rows are split over fsdp gives vectors that are split so, and on a mesh with data, fsdp and
-  model axes XLA then replicates whole activations to bring them to rows of the batch.
+  XLA left alone gathers parameters of unrolled layers, but in a loop over layers it was seen to gather and reduce whole
+  activations instead; and a lookup in an embedding whose rows are split gives vectors that are split so. The gradient
+  comes back to where the parameter lies.
+
+  Args:
+    dtype: of the gathered copy, where a layer uses it so anyway: half the bytes travel. None leaves float32.
   """
-  tables = [name for name in axes if axes[name] == ("vocab", "embed")]
-  specs = {name: _spec(shapes[name].shape, axes[name], mesh) for name in tables}
-  return {name: NamedSharding(mesh, PartitionSpec(spec[0], None)) for name, spec in specs.items()}
+  if mesh.shape["fsdp"] == 1:
+    return None
+
+  def gather(array: Array, axes: tuple[str, ...]) -> Array:
+    spec = _spec(array.shape, axes, mesh)
+    if "fsdp" not in spec:
+      return array
+    kept, used = (NamedSharding(mesh, each) for each in (spec, _without_fsdp(spec)))
+    return _moved(array if dtype is None else array.astype(dtype), kept, used)
+
+  return gather
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _moved(array: Array, kept: NamedSharding, used: NamedSharding) -> Array:
+  # Without the first constraint the whole float32 array might travel, to be rounded where it arrives.
+  return checkpoint_name(_lying(_lying(array, kept), used), GATHERED)
+
+
+_moved.defvjp(
+  lambda array, kept, used: (_moved(array, kept, used), None),
+  # First as a sum over devices of the whole, then each its part, of which XLA makes one operation. A gradient of an
+  # embedding that is asked for in parts at once was seen to gather all activations on a mesh with all three axes.
+  lambda kept, used, _, gradient: (_lying(_lying(gradient, used), kept),),
+)
+
+
+def _lying(array: Array, where: NamedSharding) -> Array:
+  return jax.lax.with_sharding_constraint(array, where)
+
+
+def _without_fsdp(spec: PartitionSpec) -> PartitionSpec:
+  return PartitionSpec(*(None if axis == "fsdp" else axis for axis in spec))
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

@@ -1,6 +1,7 @@
 """One update: the scores of a batch, their gradient over the real target tokens, the guard's verdict, the optimizer."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
 from flan_jax.data.stream import SUBMIXTURES
+from flan_jax.models.gathering import Gather, gathering
 from flan_jax.models.layers import row_keys
 from flan_jax.models.model import Model, Params
 from flan_jax.training.counts import Counts, batch_counts
@@ -94,12 +96,25 @@ class Placement:
   Attributes:
     rows: rows of the batch and of activations.
     params: each parameter, and its gradient.
-    lookups: tables while tokens are looked up in them; see `partitioning.lookup_shardings`.
+    gather, gather_of_layer: bring a parameter to the devices that use it; see `partitioning.gather_over`.
   """
 
   rows: NamedSharding
   params: Mapping[str, NamedSharding]
-  lookups: Mapping[str, NamedSharding]
+  gather: Gather | None
+  gather_of_layer: Gather | None
+
+  @property
+  def shares(self) -> int:
+    """How many parts the rows of a batch are split in."""
+    return math.prod(self.rows.mesh.shape[axis] for axis in self.rows.spec[0])
+
+  def for_each_share(self, name: str, array: Array) -> Array:
+    """A parameter, gathered, once for each share of the rows: [shares, ...], of which each device has its own."""
+    axes = (axis if axis == "model" else None for axis in self.params[name].spec)
+    copies = jnp.broadcast_to(array, (self.shares, *array.shape))
+    where = NamedSharding(self.rows.mesh, PartitionSpec(self.rows.spec[0], *axes))
+    return jax.lax.with_sharding_constraint(copies, where)
 
 
 def make_step(
@@ -154,20 +169,29 @@ def batch_scores(
   Args:
     dropout_keys: one a row (`layers.row_keys`); without them nothing is dropped.
   """
-  if placement is not None:
-    constrain = jax.lax.with_sharding_constraint
-    params = {**params, **{name: constrain(params[name], where) for name, where in placement.lookups.items()}}
-  hidden = model.hidden(params, batch, dropout_keys)
+  if placement is not None and placement.gather is not None:
+    # The loop over layers gathers theirs; what stands alone (embedding, head) is gathered once, before any loop.
+    alone = {name: axes for name, axes in model.axes().items() if ".layers" not in name}
+    params = {**params, **{name: placement.gather(params[name], axes) for name, axes in alone.items()}}
+  with gathering(placement and placement.gather_of_layer):
+    hidden = model.hidden(params, batch, dropout_keys)
   if placement is not None:
     hidden = jax.lax.with_sharding_constraint(hidden, placement.rows)
-  return chunked_cross_entropy(
-    lambda chunk: model.logits(params, chunk),
-    hidden,
-    batch["decoder_target_tokens"],
-    batch["decoder_loss_weights"],
-    loss,
-    model.config.vocab_size,
-  )
+  targets, weights = batch["decoder_target_tokens"], batch["decoder_loss_weights"]
+
+  def scores_of(params: Params, hidden: Array, targets: Array, weights: Array) -> TokenScores:
+    vocab = model.config.vocab_size
+    return chunked_cross_entropy(lambda chunk: model.logits(params, chunk), hidden, targets, weights, loss, vocab)
+
+  if placement is None or placement.shares == 1:
+    return scores_of(params, hidden, targets, weights)
+  # With one head for all rows, the gradient of each chunk of logits would be summed over devices before the next one:
+  # 64 x 512 targets have 63 chunks. So each device's rows get a head of their own, and the sum comes after the loop.
+  heads = {model.head: placement.for_each_share(model.head, params[model.head])}
+  of_head = {name: 0 if name == model.head else None for name in params}
+  by_share = [each.reshape(placement.shares, -1, *each.shape[1:]) for each in (hidden, targets, weights)]
+  scores = jax.vmap(scores_of, in_axes=(of_head, 0, 0, 0))({**params, **heads}, *by_share)
+  return jax.tree.map(lambda each: each.reshape(targets.shape), scores)
 
 
 def score_sums(scores: TokenScores, batch: Batch, submixtures: int = 0) -> ScoreSums:
@@ -201,19 +225,16 @@ def _summed_gradient(
   def add(total, microbatch):
     return jax.tree.map(jnp.add, total, of_microbatch(*microbatch)), None
 
-  microbatches = jax.tree.map(lambda each: _microbatches(each, settings.accumulation, placement.rows), (batch, keys))
+  microbatches = jax.tree.map(lambda each: _microbatches(each, settings.accumulation, placement), (batch, keys))
   first = jax.tree.map(lambda each: each[0], microbatches)
   zeros = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), jax.eval_shape(of_microbatch, *first))
   return jax.lax.scan(add, zeros, microbatches)[0]
 
 
-def _microbatches(array: Array, parts: int, rows: NamedSharding) -> Array:
+def _microbatches(array: Array, parts: int, placement: Placement) -> Array:
   """[rows, ...] as [parts, rows / parts, ...]: of the rows that a device holds, each part takes as many."""
-  mesh, (axes,) = rows.mesh, rows.spec
-  shares = 1
-  for axis in axes:
-    shares *= mesh.shape[axis]
-  by_device = array.reshape(shares, parts, -1, *array.shape[1:])
+  mesh, (axes,) = placement.rows.mesh, placement.rows.spec
+  by_device = array.reshape(placement.shares, parts, -1, *array.shape[1:])
   split = jnp.swapaxes(by_device, 0, 1).reshape(parts, -1, *array.shape[1:])
   return jax.lax.with_sharding_constraint(split, NamedSharding(mesh, PartitionSpec(None, axes)))
 

@@ -38,9 +38,9 @@ class Trainer:
     self._optimizer = optimizer.transformation(self.learning_rate)
     self._rows = partitioning.batch_sharding(mesh)
     self.shardings = self._state_shardings()
-    lookups = partitioning.lookup_shardings(model.shapes(), model.axes(), mesh)
+    gathers = partitioning.gather_over(mesh), partitioning.gather_over(mesh, model.dtype)
     self._step = jax.jit(
-      make_step(model, self._optimizer, settings, Placement(self._rows, self.shardings.params, lookups)),
+      make_step(model, self._optimizer, settings, Placement(self._rows, self.shardings.params, *gathers)),
       in_shardings=(self.shardings, self._rows),
       out_shardings=(self.shardings, partitioning.replicated(mesh)),
       donate_argnums=0,
@@ -79,6 +79,13 @@ class Trainer:
   def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
     """One update; returns before the devices are done. The given state's buffers are reused: do not touch it again."""
     return self._step(state, batch)
+
+  def compiled(self, batch: Mapping[str, np.ndarray]) -> jax.stages.Compiled:
+    """The step for batches like this one, compiled and not run: what it keeps and sends can be looked at."""
+    rows = len(next(iter(batch.values())))
+    shapes = {name: array.shape for name, array in batch.items()} | {WISHES: (rows, 2)}
+    abstract = {name: jax.ShapeDtypeStruct(shape, np.int32, sharding=self._rows) for name, shape in shapes.items()}
+    return self._step.lower(self.abstract(), abstract).compile()
 
   def abstract(self) -> TrainState:
     """Shapes, dtypes and shardings of a state, for restoring one."""
