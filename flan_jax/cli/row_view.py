@@ -14,7 +14,7 @@ from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.training.feed import past_feed
-from flan_jax.training.windows import position_of
+from flan_jax.training.windows import Jump, position_of
 
 # Side of a segment -> (the batch array of its tokens, the one of its segment ids).
 SIDES = {
@@ -37,17 +37,18 @@ def content(model_dir: Path, step: int, row: int) -> dict[str, Any]:
   """
   if model_dir.parent.name == layout.CHECKPOINTS:
     model_dir = model_dir.parent.parent
-  saved = layout.read_record(layout.step_folder(model_dir))["step"]
+  record = layout.read_record(layout.step_folder(model_dir))
+  saved = record["step"]
   feed = past_feed(model_dir)
   if not 1 <= step <= saved or not 0 <= row < feed.stream.batch_rows:
     raise UsageError(
       f"--step {step} --row {row}: {model_dir} is saved up to step {saved:,} from 1, and a batch has rows 0 to "
       f"{feed.stream.batch_rows - 1}"
     )
-  position = position_of(step, feed.stream, model_dir, feed.identity)
+  jumps = [Jump.from_json(each) for each in record["jumps"]]
+  position = position_of(step, feed.stream, model_dir, feed.identity, jumps)
   arrays = {name: values[row] for name, values in feed.stream.batch(position)[0].items()}
-  record = layout.read_record(layout.step_folder(model_dir))["vocabulary"]
-  words = load_vocabulary(str(model_dir / layout.VOCABULARY_FILE), extra_ids=record["extra_ids"])
+  words = load_vocabulary(str(model_dir / layout.VOCABULARY_FILE), extra_ids=record["vocabulary"]["extra_ids"])
   segments = []
   for segment in feed.stream.rows(position):
     if segment.row == row:

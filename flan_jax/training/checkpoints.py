@@ -16,12 +16,14 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from flan_jax import processes
+from flan_jax.data.stream import Position
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError, write_file_sums
 from flan_jax.training import recovery
 from flan_jax.training.guard import GuardState
 from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
+from flan_jax.training.windows import Jump
 
 
 @gin.register
@@ -83,7 +85,12 @@ class Checkpoints:
 
   Of several processes each writes and reads the parts of arrays that its devices hold, in the same folder; all must
   call each method alike.
+
+  Attributes:
+    jumps: where in the data the run has left its course so far; each checkpoint keeps those that led to it.
   """
+
+  jumps: tuple[Jump, ...] = ()
 
   def __init__(self, model_dir: pathlib.Path, record: Mapping[str, Any], saving: Saving):
     """Takes away what killed saves left half written.
@@ -134,6 +141,7 @@ class Checkpoints:
       **self._record,
       "step": step,
       "position": dict(position),
+      "jumps": [jump.to_json() for jump in self.jumps],
       "metrics": dict(metrics or {}),
       "guard": {name: each.item() for name, each in jax.device_get(state.guard._asdict()).items()},
     }
@@ -158,17 +166,33 @@ class Checkpoints:
         return None
       faults.update(newer)
       try:
-        state, position = self.restore(step, wanted)
+        state, record = self.restore(step, wanted)
       except DamagedError as error:  # all files are as they were written, and an array is not
         faults[step] = error.faults
         continue
       if faults:
         recovery.set_aside(self._folder.parent, faults, step)
         self._manager.reload()
-      return step, state, position
+      self.jumps = tuple(map(Jump.from_json, record["jumps"]))
+      return step, state, record["position"]
+
+  def go_back(self, wanted: TrainState, position: Position) -> tuple[int, TrainState]:
+    """(step, state) of the newest whole checkpoint that was not made amid skipped steps; later ones are deleted.
+
+    Args:
+      position: where the data goes on, which what is saved from now on says.
+    """
+    self._manager.wait_until_finished()
+    for step in sorted(self._manager.all_steps(), reverse=True):
+      if layout.read_record(self._folder / str(step))["guard"]["skipped_in_row"] == 0:
+        break
+      self._manager.delete(step)
+    step, state, _ = self.restore_newest(wanted)
+    self.jumps = (*(jump for jump in self.jumps if jump.step < step), Jump(step, position))
+    return step, state
 
   def restore(self, step: int, wanted: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    """(the state of a step, placed as `wanted` says; the position of its next batch). Its files are not compared.
+    """(the state of a step, placed as `wanted` says; its record). Its files are not compared.
 
     Raises:
       DamagedError: a damaged array, by name.
@@ -179,7 +203,7 @@ class Checkpoints:
     record = layout.read_record(folder)
     state = with_optimizer_arrays(wanted, arrays[layout.OPTIMIZER])
     guard = _with_values(wanted.guard, record["guard"])
-    return TrainState(jnp.asarray(step, jnp.int32), arrays[layout.PARAMS], state.optimizer, guard), record["position"]
+    return TrainState(jnp.asarray(step, jnp.int32), arrays[layout.PARAMS], state.optimizer, guard), record
 
   def best(self) -> tuple[int, float] | None:
     """(step, value of `Saving.best_by`) of the best checkpoint that is there; None where none was measured."""

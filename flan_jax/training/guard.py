@@ -51,6 +51,11 @@ class Guard:
     if self.then not in (REWIND, STOP):
       raise UsageError(f"Guard.then = {self.then!r}: must be '{REWIND}' or '{STOP}'")
 
+  @property
+  def goes_back(self) -> int:
+    """How often a run goes back before it stops."""
+    return self.rewinds if self.then == REWIND else 0
+
 
 class GuardState(NamedTuple):
   """What the rule remembers; scalars on the devices.

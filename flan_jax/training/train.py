@@ -192,6 +192,12 @@ class Training:
       step, state, position = resuming.start(trainer, checkpoints, feed, initial)
       with feed.batches(position, rows) as batches:
         reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
+        for again in range(1, self.guard.goes_back + 1):
+          if not reached.astray:
+            break
+          step, state = checkpoints.go_back(trainer.abstract(), reached.position)
+          self._say_back(reached, step, again)
+          reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
     if reached.astray:
       raise FlanJaxError(self._lost(reached, model_dir))
     outcome = Outcome.of(reached, self.train_steps)
@@ -233,6 +239,15 @@ class Training:
         checkpoints=checkpoints,
         watchers=Watchers(meter, SkippedBatches(model_dir, process), moved, profiler),
         stop=stop,
+      )
+
+  def _say_back(self, reached: Reached, step: int, again: int) -> None:
+    if processes.is_first():
+      print(
+        f"{self.guard.in_a_row} steps in a row up to step {reached.step - IN_FLIGHT:,} were skipped: back to "
+        f"checkpoint {step:,}, and on with the data after them ({again} of {self.guard.goes_back} times)",
+        file=sys.stderr,
+        flush=True,
       )
 
   def _lost(self, reached: Reached, model_dir: pathlib.Path) -> str:

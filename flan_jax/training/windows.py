@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from flan_jax.data.stream import Plan, Position, Stream
 
@@ -54,14 +54,32 @@ class WindowLog:
     print(f"window {window}: {what} of {named} were drawn; from here on they come again", file=sys.stderr, flush=True)
 
 
-def position_of(step: int, stream: Stream, model_dir: pathlib.Path, identity: Mapping[str, Any]) -> Position:
+class Jump(NamedTuple):
+  """Where a run that went back to a checkpoint went on in the data: the batch after update `step` is at `position`."""
+
+  step: int
+  position: Position
+
+  def to_json(self) -> dict[str, int]:
+    return {"step": self.step, **self.position.to_json()}
+
+  @classmethod
+  def from_json(cls, content: Mapping[str, int]) -> "Jump":
+    return cls(content["step"], Position.from_json(content))
+
+
+def position_of(
+  step: int, stream: Stream, model_dir: pathlib.Path, identity: Mapping[str, Any], jumps: Sequence[Jump] = ()
+) -> Position:
   """Where the batch of an update begins.
 
   Args:
     step: the update, from 1.
+    jumps: of the run, in the order of their steps.
   """
   known = _rows(model_dir / FILE, _digest(identity))
-  row, window = (step - 1) * stream.batch_rows, 0
+  before = [Jump(0, Position()), *(jump for jump in jumps if jump.step < step)][-1]
+  window, row = before.position.window, before.position.row + (step - 1 - before.step) * stream.batch_rows
   while row >= (rows := known.get(window) or stream.plan(window).rows):
     row, window = row - rows, window + 1
   return Position(window, row)

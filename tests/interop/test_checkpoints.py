@@ -34,8 +34,8 @@ def test_the_state_comes_back_whole_with_its_position(written_on, read_on, tmp_p
   """Small and large arrays, placed as the trainer places them; and what is written does not depend on the mesh."""
   save(tmp_path, (5,), devices=written_on)
   with Checkpoints(tmp_path, RECORD, Saving()) as checkpoints:
-    restored, position = checkpoints.restore(5, trainer(read_on).abstract())
-  assert position == {"window": 5, "row": 3}
+    restored, record = checkpoints.restore(5, trainer(read_on).abstract())
+  assert record["position"] == {"window": 5, "row": 3}
   check_same(restored, state(5))
   asked = trainer(read_on).abstract()
   for mine, abstract in zip(jax.tree.leaves(restored[1:3]), jax.tree.leaves(asked[1:3]), strict=True):
