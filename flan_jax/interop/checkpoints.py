@@ -28,6 +28,7 @@ from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
+from flan_jax.models.stacking import is_stacked, stacked, unstacked
 
 CHECKPOINTS = "checkpoints"  # folder in MODEL_DIR
 VOCABULARY_FILE = "vocabulary.model"  # in MODEL_DIR, so that the folder is all that decoding needs
@@ -132,7 +133,9 @@ def faults(folder: pathlib.Path) -> list[str]:
 def restore(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> dict[str, Arrays]:
   """Arrays of a step's folder onto the devices that `wanted` says, after its files and then against its fingerprints.
 
-  Of several processes all must call it; the first compares the sums of the files, for all.
+  Layers may be wanted stacked that were saved one by one, and the other way round (models/stacking.py); the arrays of
+  an item are then in memory twice for a moment. Of several processes all must call it; the first compares the sums of
+  the files, for all.
 
   Args:
     wanted: item (PARAMS, OPTIMIZER) to names to shapes with shardings.
@@ -151,14 +154,15 @@ def read_arrays(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> d
   record = read_record(folder)
   arrays: dict[str, Arrays] = {}
   strange = []
-  for item, abstract in wanted.items():
+  for item, asked in wanted.items():
+    abstract = _as_saved(asked, record["arrays"][item])
     _check_kinds(folder, item, abstract, record)
     large, small = _read(folder, item, abstract, record)
     found, expected = fingerprints({**large, **small}), record["fingerprints"][item]
     if names := [name for name in found if found[name] != expected[name]]:
       strange.append(strange_arrays(item, names))
     small = {name: _placed(array, abstract[name].sharding) for name, array in small.items()}
-    arrays[item] = {name: small[name] if name in small else large[name] for name in abstract}
+    arrays[item] = _as_asked({**large, **small}, asked)
   if strange:
     raise damaged(folder, strange)
   return arrays
@@ -204,6 +208,18 @@ def _faults(folder: pathlib.Path, items: list[str]) -> list[str]:
     return faults and faults + damaged_arrays(folder, read_record(folder), items)
   except DamagedError:  # without the record nobody knows what the arrays should be
     return faults
+
+
+def _as_saved(asked: AbstractArrays, saved: Mapping[str, Any]) -> AbstractArrays:
+  """What to read for what is asked: its layers stacked or one by one, as they were saved."""
+  return stacked(asked) if any(map(is_stacked, saved)) else unstacked(asked)
+
+
+def _as_asked(arrays: Arrays, asked: AbstractArrays) -> Arrays:
+  if arrays.keys() == asked.keys():
+    return {name: arrays[name] for name in asked}
+  change = stacked if any(map(is_stacked, asked)) else unstacked
+  return jax.jit(change, out_shardings={name: abstract.sharding for name, abstract in asked.items()})(arrays)
 
 
 def _check_kinds(folder: pathlib.Path, item: str, wanted: AbstractArrays, record: Mapping[str, Any]) -> None:

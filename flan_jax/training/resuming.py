@@ -15,8 +15,8 @@ from flan_jax.training.state import TrainState
 from flan_jax.training.trainer import Trainer
 
 # What may differ between a checkpoint and the model that goes on from it: it changes how a step is computed, not what
-# the parameters mean.
-_FREE = {"dropout_rate", "dtype", "remat_policy", "float32_attention_logits"}
+# the parameters mean. Layers are stacked or taken apart as they are read.
+_FREE = {"dropout_rate", "dtype", "remat_policy", "float32_attention_logits", "scan_layers"}
 
 
 def set_damaged_aside(model_dir: pathlib.Path) -> None:
