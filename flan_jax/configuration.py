@@ -28,6 +28,7 @@ MACROS = {
   "BATCH_SIZE": "train.batch_size",
   "DROPOUT_RATE": "T5Config.dropout_rate",
   "INITIAL_CHECKPOINT_PATH": "train.initial_checkpoint_path",
+  "INITIAL_OPTIMIZER": "train.initial_optimizer",
   "MODEL_DIR": "train.model_dir",
   "VOCABULARY": "train.vocabulary",
   "DATA_DIR": "train.data_dir",

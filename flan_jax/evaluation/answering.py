@@ -7,7 +7,7 @@ from pathlib import Path
 from flan_jax.data.vocabularies import EXTRA_IDS, Vocabulary, load_vocabulary
 from flan_jax.decoding import decode
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.interop import checkpoints
+from flan_jax.interop import loading
 from flan_jax.models.model import Model
 
 _LENGTHS = (512, 128)  # input and output tokens where a checkpoint does not say what it was trained with
@@ -17,7 +17,7 @@ _LENGTHS = (512, 128)  # input and output tokens where a checkpoint does not say
 class Answerer:
   """A loaded checkpoint and its vocabulary; see `load`."""
 
-  checkpoint: checkpoints.LoadedCheckpoint
+  checkpoint: loading.LoadedCheckpoint
   vocabulary: Vocabulary
 
   @classmethod
@@ -25,7 +25,7 @@ class Answerer:
     """Reads a checkpoint and the vocabulary that it carries.
 
     Args:
-      path: a MODEL_DIR, MODEL_DIR/checkpoints/STEP or a Hugging Face folder.
+      path: a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint or a Hugging Face folder.
       vocabulary: a name or file for a checkpoint that carries none; of one that does it must be the same.
       data_dir: where the vocabulary 't5' is looked for.
 
@@ -33,7 +33,7 @@ class Answerer:
       UsageError: there is no checkpoint, it has no vocabulary, or the given one is another.
       FlanJaxError: the checkpoint is damaged.
     """
-    checkpoint = checkpoints.load(path)
+    checkpoint = loading.load(path)
     own = checkpoint.vocabulary_path and load_vocabulary(str(checkpoint.vocabulary_path), None, _extra_ids(checkpoint))
     given = vocabulary and load_vocabulary(vocabulary, data_dir)
     if not own and not given:
@@ -79,5 +79,5 @@ class Answerer:
     return _LENGTHS if lengths is None else (lengths["inputs"], lengths["targets"])
 
 
-def _extra_ids(checkpoint: checkpoints.LoadedCheckpoint) -> int:
-  return checkpoint.extra["vocabulary"]["extra_ids"] if checkpoint.extra else EXTRA_IDS
+def _extra_ids(checkpoint: loading.LoadedCheckpoint) -> int:
+  return (checkpoint.extra.get("vocabulary") or {}).get("extra_ids", EXTRA_IDS)

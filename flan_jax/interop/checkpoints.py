@@ -11,7 +11,6 @@ files.json before they are read (damage.py) and each array's fingerprint afterwa
 what goes wrong between a disk and a device.
 """
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -26,8 +25,6 @@ from flan_jax.errors import UsageError
 from flan_jax.interop.damage import DamagedError, damaged_arrays, damaged_files, strange_arrays
 from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
-from flan_jax.models.configs import T5Config
-from flan_jax.models.model import Model, Params
 from flan_jax.models.stacking import is_stacked, stacked, unstacked
 
 CHECKPOINTS = "checkpoints"  # folder in MODEL_DIR
@@ -37,52 +34,6 @@ _RECORD_FILE = f"{RECORD}/metadata"  # Orbax's name for what JsonSave writes
 
 Arrays = dict[str, jax.Array]
 AbstractArrays = dict[str, jax.ShapeDtypeStruct]
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadedCheckpoint:
-  """A model to decode with.
-
-  Attributes:
-    config: of the network.
-    params: on this process's first device.
-    vocabulary_path: its SentencePiece file; None where a Hugging Face folder has none.
-    extra: the record of the checkpoint (`mixture`, `tasks` trained on, `vocabulary` {name, sha256, extra_ids}, ...);
-      empty for a Hugging Face folder.
-    step: updates done; None for a Hugging Face folder.
-  """
-
-  config: T5Config
-  params: Params
-  vocabulary_path: pathlib.Path | None
-  extra: dict[str, Any]
-  step: int | None
-
-
-def load(path: str | pathlib.Path) -> LoadedCheckpoint:
-  """A checkpoint for decoding or to start from.
-
-  Args:
-    path: a MODEL_DIR (its newest checkpoint), MODEL_DIR/checkpoints/STEP, or a Hugging Face T5 folder.
-
-  Raises:
-    UsageError: there is no checkpoint at the path.
-    FlanJaxError: the checkpoint is damaged.
-  """
-  path = pathlib.Path(path)
-  if (path / "config.json").is_file():
-    return _load_hugging_face(path)
-  folder = step_folder(path)
-  record = read_record(folder)
-  config = T5Config(**record["model"])
-  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  wanted = {
-    name: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=here)
-    for name, shape in Model(config).shapes().items()
-  }
-  params = restore(folder, {PARAMS: wanted})[PARAMS]
-  vocabulary = folder.parent.parent / VOCABULARY_FILE
-  return LoadedCheckpoint(config, params, vocabulary if vocabulary.is_file() else None, record, record["step"])
 
 
 def step_folder(path: pathlib.Path) -> pathlib.Path:
@@ -261,11 +212,3 @@ def _read(
 
 def _placed(array: np.ndarray, sharding: jax.sharding.Sharding) -> jax.Array:
   return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
-
-
-def _load_hugging_face(path: pathlib.Path) -> LoadedCheckpoint:
-  from flan_jax.interop import huggingface  # most runs need no safetensors
-
-  config, params = huggingface.load(path)
-  vocabulary = path / "spiece.model"
-  return LoadedCheckpoint(config, params, vocabulary if vocabulary.is_file() else None, {}, None)

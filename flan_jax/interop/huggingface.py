@@ -8,67 +8,106 @@ import json
 import pathlib
 from collections.abc import Iterator, Mapping
 
-import jax.numpy as jnp
+import numpy as np
 import safetensors
 
-from flan_jax.errors import FlanJaxError
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.interop.tensors import check_shapes
 from flan_jax.models.configs import T5Config
-from flan_jax.models.model import Model, Params
+from flan_jax.models.model import Model
 
-_FIXED = {  # what our T5 computes; a directory that says otherwise is another network
+CONFIG, GENERATION_CONFIG = "config.json", "generation_config.json"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+VOCABULARY, TOKENIZER_CONFIG = "spiece.model", "tokenizer_config.json"
+EMBEDDING, HEAD = "shared.weight", "lm_head.weight"
+FIXED = {  # what our T5 computes; a directory that says otherwise is another network
   "layer_norm_epsilon": 1e-6,
   "relative_attention_num_buckets": 32,
   "relative_attention_max_distance": 128,
   "decoder_start_token_id": 0,
 }
-_ACTIVATIONS = {"relu": ("relu",), "gated-gelu": ("gelu", "linear"), "gated-silu": ("silu", "linear")}
+ACTIVATIONS = {"relu": ("relu",), "gated-gelu": ("gelu", "linear"), "gated-silu": ("silu", "linear")}
 
 
-def load(path: pathlib.Path | str) -> tuple[T5Config, Params]:
-  """The config and the float32 parameters of a directory; one tensor at a time passes through host memory.
+class HuggingFaceTensors:
+  """The parameters of a directory under our names and in our layout.
 
-  Raises:
-    FlanJaxError: the directory is no T5 that we compute, or a tensor is missing, unknown or of another shape; each is
-      named.
+  Attributes:
+    path: of the directory.
+    model_type: 't5' or 'mt5'.
+    config: of the network.
   """
-  path = pathlib.Path(path)
-  config = read_config(path)
-  wanted = Model(config).shapes()
-  sources = {name: tensor_name(name) for name in wanted}
-  params = {}
-  with _open_tensors(path) as tensors:
-    _check_names(path, set(sources.values()), set(tensors), config.logits_via_embedding)
-    for name, source in sources.items():
-      tensor = jnp.asarray(tensors[source].get_tensor(source), jnp.float32)
-      # PyTorch keeps linear maps as [outputs, inputs] and the bias table as [buckets, heads]; the embedding agrees.
-      params[name] = tensor if name == "token_embedder.embedding" or tensor.ndim < 2 else tensor.T
-      if params[name].shape != wanted[name].shape:
-        raise FlanJaxError(
-          f"{path}: tensor {source} has shape {list(tensor.shape)}, where config.json makes {name}"
-          f" {list(wanted[name].shape)} (here transposed)"
-        )
-  return config, params
+
+  def __init__(self, path: pathlib.Path | str):
+    """Raises FlanJaxError if the directory is no T5 that we compute, or a tensor is missing, unknown or misshapen."""
+    self.path = pathlib.Path(path)
+    values = _read_config(self.path)
+    self.model_type = values["model_type"]
+    self._files = _tensor_files(self.path)
+    self.config = _config(self.path / CONFIG, values, self._is_tied(values))
+    self._homes = {name: tensor_name(name) for name in Model(self.config).shapes()}
+    homes = {home: name for name, home in self._homes.items()}
+    copies = _COPIES | ({HEAD} if self.config.logits_via_embedding else set())
+    found = {homes.get(each, each): self._shape(each) for each in self._files if each in homes or each not in copies}
+    check_shapes(f"{self.path} (PyTorch's tensors, turned over)", self.config, found)
+
+  def shapes(self) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter, in our layout; nothing is read."""
+    return {name: self._shape(home) for name, home in self._homes.items()}
+
+  def read(self, name: str) -> np.ndarray:
+    """One parameter, of the dtype that it is stored in. Raises FlanJaxError where its file cannot be read."""
+    home = self._homes[name]
+    array = self._read(home)
+    return array.T if _is_turned(home, array.ndim) else array
+
+  def _shape(self, home: str) -> tuple[int, ...]:
+    with _opened(self._files[home]) as file:
+      shape = tuple(file.get_slice(home).get_shape())
+    return shape[::-1] if _is_turned(home, len(shape)) else shape
+
+  def _read(self, home: str) -> np.ndarray:
+    # A file is opened for each tensor and closed after it: its pages are then nobody's.
+    with _opened(self._files[home]) as file:
+      return file.get_tensor(home)
+
+  def _is_tied(self, values: Mapping[str, object]) -> bool:
+    """Whether the head is the embedding, with the decoder's output scaled.
+
+    transformers 4.x says so by tie_word_embeddings (T5: true where it is not said, mT5: false). 5.x ties unless the
+    files hold both, writes true in either case, and says for T5 whether to scale by scale_decoder_outputs.
+    """
+    if not values.get("tie_word_embeddings", self.model_type == "t5"):
+      return False
+    own = HEAD in self._files
+    scaled = values.get("scale_decoder_outputs", self.model_type == "t5" or not own)
+    if own and scaled and not np.array_equal(self._read(EMBEDDING), self._read(HEAD)):
+      raise FlanJaxError(f"{self.path}: {CONFIG} says that the head is the embedding, but there is another ({HEAD})")
+    if not own and not scaled:
+      raise FlanJaxError(f"{self.path}: {CONFIG} asks for a tied head without scaling, which is no T5's")
+    return bool(scaled)
 
 
-def read_config(path: pathlib.Path) -> T5Config:
-  """The T5Config that a directory's config.json describes.
-
-  Raises:
-    FlanJaxError: there is no config.json, or it describes what our T5 does not compute.
-  """
-  file = path / "config.json"
+def _read_config(path: pathlib.Path) -> dict[str, object]:
+  file = path / CONFIG
   try:
     values = json.loads(file.read_text(encoding="utf-8"))
-  except (OSError, ValueError) as error:
+    model_type = values.get("model_type")
+  except (OSError, ValueError, AttributeError) as error:
     raise FlanJaxError(f"{file}: cannot be read as a Hugging Face config ({error})") from error
-  if values.get("model_type") not in ("t5", "mt5"):
-    raise FlanJaxError(f"{file}: model_type is {values.get('model_type')!r}; only t5 and mt5 can be read")
-  for key, ours in _FIXED.items():
+  if model_type not in ("t5", "mt5"):
+    raise FlanJaxError(f"{file}: model_type is {model_type!r}; only t5 and mt5 can be read")
+  return values
+
+
+def _config(file: pathlib.Path, values: Mapping[str, object], tied: bool) -> T5Config:
+  """The network that config.json describes. Raises FlanJaxError if it is none that our T5 computes."""
+  for key, ours in FIXED.items():
     if values.get(key, ours) != ours:
       raise FlanJaxError(f"{file}: {key} is {values[key]!r}; flan_jax's T5 has {ours!r}")
   projection = values.get("feed_forward_proj", "relu")
-  if projection not in _ACTIVATIONS:
-    raise FlanJaxError(f"{file}: feed_forward_proj is {projection!r}; known are {', '.join(_ACTIVATIONS)}")
+  if projection not in ACTIVATIONS:
+    raise FlanJaxError(f"{file}: feed_forward_proj is {projection!r}; known are {', '.join(ACTIVATIONS)}")
   try:
     return T5Config(
       vocab_size=values["vocab_size"],
@@ -78,13 +117,14 @@ def read_config(path: pathlib.Path) -> T5Config:
       mlp_dim=values["d_ff"],
       num_encoder_layers=values["num_layers"],
       num_decoder_layers=values.get("num_decoder_layers", values["num_layers"]),
-      mlp_activations=_ACTIVATIONS[projection],
+      mlp_activations=ACTIVATIONS[projection],
       dropout_rate=values.get("dropout_rate", 0.1),
-      # The format's default is tied; T5 1.1, Flan-T5 and mT5 say false.
-      logits_via_embedding=values.get("tie_word_embeddings", True),
+      logits_via_embedding=tied,
     )
   except KeyError as error:
     raise FlanJaxError(f"{file}: has no {error.args[0]}") from error
+  except UsageError as error:
+    raise FlanJaxError(f"{file}: {error}") from error
 
 
 def tensor_name(name: str) -> str:
@@ -135,32 +175,34 @@ _PARTS = {
 _COPIES = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}
 
 
-def _check_names(path: pathlib.Path, wanted: set[str], present: set[str], tied: bool) -> None:
-  if missing := sorted(wanted - present):
-    raise FlanJaxError(f"{path}: {len(missing)} tensors are missing: {_listed(missing)}")
-  if unknown := sorted(present - wanted - _COPIES - ({"lm_head.weight"} if tied else set())):
-    raise FlanJaxError(f"{path}: {len(unknown)} tensors have no place in the network: {_listed(unknown)}")
+def _is_turned(home: str, rank: int) -> bool:
+  """PyTorch keeps linear maps as [outputs, inputs] and the bias table as [buckets, heads]; the embedding agrees."""
+  return rank == 2 and home != EMBEDDING
 
 
-def _listed(names: list[str]) -> str:
-  return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+def _tensor_files(path: pathlib.Path) -> dict[str, pathlib.Path]:
+  """The file of each tensor. Raises FlanJaxError where a file is missing or no safetensors file."""
+  files = sorted(path.glob("*.safetensors"))
+  index = path / INDEX
+  if index.is_file():
+    try:
+      names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+      raise FlanJaxError(f"{index}: cannot be read as an index of shards ({error!r})") from error
+    files = [path / pathlib.PurePath(name).name for name in sorted(map(str, names))]
+  if not files:
+    raise FlanJaxError(f"{path}: holds no .safetensors file")
+  tensors = {}
+  for file in files:
+    with _opened(file) as opened:
+      tensors.update(dict.fromkeys(opened.keys(), file))
+  return tensors
 
 
 @contextlib.contextmanager
-def _open_tensors(path: pathlib.Path) -> Iterator[dict[str, safetensors.safe_open]]:
-  """The open file of each tensor; files are mapped, so that a tensor is read when it is asked for."""
-  files = sorted(path.glob("*.safetensors"))
-  index = path / "model.safetensors.index.json"
-  if index.is_file():
-    files = [path / name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))]
-  if not files:
-    raise FlanJaxError(f"{path}: holds no .safetensors file")
-  with contextlib.ExitStack() as stack:
-    tensors = {}
-    for file in files:
-      try:
-        opened = stack.enter_context(safetensors.safe_open(file, framework="flax"))
-      except (OSError, safetensors.SafetensorError) as error:
-        raise FlanJaxError(f"{file}: cannot be read ({error})") from error
-      tensors.update(dict.fromkeys(opened.keys(), opened))
-    yield tensors
+def _opened(file: pathlib.Path) -> Iterator[safetensors.safe_open]:
+  try:
+    with safetensors.safe_open(file, framework="numpy") as opened:
+      yield opened
+  except (OSError, safetensors.SafetensorError, ValueError, TypeError) as error:
+    raise FlanJaxError(f"{file}: cannot be read ({error})") from error

@@ -7,11 +7,12 @@ from typing import Any
 
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.loading import Source, open_source
 from flan_jax.models.configs import T5Config
 from flan_jax.training import recovery
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.feed import Feed
-from flan_jax.training.state import TrainState
+from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
 from flan_jax.training.trainer import Trainer
 
 # What may differ between a checkpoint and the model that goes on from it: it changes how a step is computed, not what
@@ -36,6 +37,11 @@ def check_model(model_dir: pathlib.Path, model: T5Config, vocabulary_sha256: str
   if steps:
     folder = layout.step_folder(model_dir)
     record = layout.read_record(folder)
+    if "data" not in record:
+      raise UsageError(
+        f"{model_dir} holds a converted checkpoint, of no run that could be gone on with: take another MODEL_DIR with "
+        f"INITIAL_CHECKPOINT_PATH='{model_dir}'"
+      )
     _check_same(folder, T5Config(**record["model"]), model, record["vocabulary"]["sha256"], vocabulary_sha256)
 
 
@@ -56,42 +62,55 @@ def check_data(model_dir: pathlib.Path, identity: Mapping[str, Any]) -> None:
 
 def initial_checkpoint(
   path: str | None, model: T5Config, vocabulary_sha256: str, model_dir: pathlib.Path
-) -> layout.LoadedCheckpoint | None:
-  """The parameters that a new run starts from; None for fresh ones, and for a run that goes on.
+) -> Source | None:
+  """What a new run starts from, of any kind; None for fresh parameters, and for a run that goes on.
 
   Raises:
-    UsageError: it is of another model or vocabulary.
+    UsageError: there is none, or it is of another model or vocabulary.
+    FlanJaxError: it cannot be read.
   """
-  if path is None:
+  if path is None or layout.saved_steps(model_dir):
     return None
-  if layout.saved_steps(model_dir):
-    return None
-  loaded = layout.load(path)
-  theirs = loaded.extra["vocabulary"]["sha256"] if loaded.extra else vocabulary_sha256
-  _check_same(path, loaded.config, model, theirs, vocabulary_sha256)
-  return loaded
+  source = open_source(path)
+  theirs = source.vocabulary_sha256 or vocabulary_sha256
+  _check_same(path, source.config, model, theirs, vocabulary_sha256)
+  return source
 
 
-def tasks_before(model_dir: pathlib.Path, initial: layout.LoadedCheckpoint | None) -> set[str]:
+def tasks_before(model_dir: pathlib.Path, initial: Source | None) -> set[str]:
   """The tasks that the parameters a run starts from have been trained on: none of them is held out any more."""
   if layout.saved_steps(model_dir):
     return set(layout.read_record(layout.step_folder(model_dir))["tasks"])
-  return set(initial.extra.get("tasks", ())) if initial else set()
+  return set(initial.record.get("tasks", ())) if initial else set()
 
 
 def start(
   trainer: Trainer,
   checkpoints: Checkpoints,
   feed: Feed,
-  initial: layout.LoadedCheckpoint | None,
+  initial: Source | None,
+  initial_optimizer: bool,
 ) -> tuple[int, TrainState, Any]:
-  """(step, state, position of the next batch). A new run saves its step 0, the 'before' of every evaluation."""
+  """(step, state, position of the next batch). A new run saves its step 0, the 'before' of every evaluation.
+
+  Args:
+    initial: whose parameters a new run begins with.
+    initial_optimizer: whether it begins with the state of its Adafactor too.
+  """
   if restored := checkpoints.restore_newest(trainer.abstract()):
     step, state, position = restored
     return step, state, feed.position(position)
-  state = trainer.start() if initial is None else trainer.start_from(initial.params)
+  state = trainer.start() if initial is None else _begin(trainer, initial, initial_optimizer)
   checkpoints.save(0, state, feed.beginning.to_json())
   return 0, state, feed.beginning
+
+
+def _begin(trainer: Trainer, initial: Source, initial_optimizer: bool) -> TrainState:
+  """Step 0 from a checkpoint, whose arrays go straight onto the devices that shall hold them."""
+  wanted = optimizer_arrays(trainer.abstract())
+  arrays = initial.optimizer_arrays(wanted) if initial_optimizer else {}
+  state = trainer.start_from(initial.parameters(trainer.shardings.params, trainer.model.config))
+  return with_optimizer_arrays(state, arrays) if initial_optimizer else state
 
 
 def _check_same(where: object, theirs: T5Config, ours: T5Config, their_sha256: str, our_sha256: str) -> None:

@@ -87,7 +87,9 @@ class Training:
     missing: 'error' or 'skip' for tasks whose files are not in data_dir.
     strict: whether a malformed record of their files is an error; otherwise it is left out and counted.
     module: a Python module that registers the mixture with SeqIO.
-    initial_checkpoint_path: parameters to start from: a MODEL_DIR, a step in it, or a Hugging Face folder.
+    initial_checkpoint_path: parameters to start from: a MODEL_DIR, a step in it, a T5X checkpoint (gs:// too), or a
+      Hugging Face folder.
+    initial_optimizer: whether the state of its Adafactor is taken over too, as T5X's finetuning does.
     learning_rate: multiplied by the schedule.
     objective: what is made of each example, such as SpanCorruption(); None leaves it as it is. See `data.objectives`.
     seed: of initialisation, dropout and the order of examples.
@@ -117,6 +119,7 @@ class Training:
   strict: bool = False
   module: str | None = None
   initial_checkpoint_path: str | None = None
+  initial_optimizer: bool = False
   optimizer: Optimizer = dataclasses.field(default_factory=Adafactor)
   learning_rate: float = 1e-3
   schedule: Schedule = dataclasses.field(default_factory=Constant)
@@ -189,7 +192,7 @@ class Training:
       _describe(self, model_dir, trainer, vocabulary)
     record = _record(self, vocabulary, {*feed.tasks, *resuming.tasks_before(model_dir, initial)}, feed.identity)
     with Checkpoints(model_dir, record, self.saving) as checkpoints:
-      step, state, position = resuming.start(trainer, checkpoints, feed, initial)
+      step, state, position = resuming.start(trainer, checkpoints, feed, initial, self.initial_optimizer)
       with feed.batches(position, rows) as batches:
         reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
         for again in range(1, self.guard.goes_back + 1):

@@ -55,14 +55,14 @@ class Trainer:
     return jax.jit(make, out_shardings=self.shardings)()
 
   def start_from(self, params: Params) -> TrainState:
-    """Step 0 with given parameters and a fresh optimizer."""
+    """Step 0 with given parameters, whose buffers are taken over, and a fresh optimizer.
 
-    def placed(array: jax.Array, sharding: NamedSharding) -> jax.Array:
-      whole = np.asarray(array)  # each process has all of it and gives its devices their parts
-      return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])
+    Args:
+      params: laid out as `shardings.params` says.
+    """
 
-    params = jax.tree.map(placed, dict(params), self.shardings.params)
-    return jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings)(params)
+    new = jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings, donate_argnums=0)
+    return new(dict(params))
 
   def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0, save_requested: bool = False) -> Batch:
     """This process's rows of a batch, on its devices.

@@ -7,6 +7,7 @@ import pytest
 
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop import loading
 from flan_jax.interop.small_arrays import bundled, unbundled
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from tests.interop.saved import CONFIG, RECORD, check_same, save, state, trainer, wanted
@@ -22,11 +23,11 @@ def saved(tmp_path_factory) -> pathlib.Path:
 
 
 def test_load_gives_the_newest_step_of_a_folder_or_the_named_one(saved):
-  loaded = layout.load(saved)
+  loaded = loading.load(saved)
   assert (loaded.step, loaded.config, loaded.extra["tasks"]) == (5, CONFIG, ["toy.a"])
   assert loaded.vocabulary_path.read_bytes() == b"words"
   check_same(loaded.params, state(5).params)
-  assert layout.load(saved / "checkpoints" / "0").step == 0
+  assert loading.load(saved / "checkpoints" / "0").step == 0
 
 
 @pytest.mark.parametrize(("written_on", "read_on"), [(1, 1), (1, 8), (8, 1), (8, 8)])
@@ -78,4 +79,4 @@ def test_other_arrays_than_the_saved_ones_are_no_damage(item, change, message, s
 @pytest.mark.parametrize(("path", "message"), [("nowhere", "is not there"), ("checkpoints/3", "Steps there: 0, 5")])
 def test_a_path_without_checkpoint_says_what_is_there(saved, path, message):
   with pytest.raises(UsageError, match=message):
-    layout.load(saved / path)
+    loading.load(saved / path)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop import loading
 from flan_jax.interop.damage import FILES, DamagedError, write_file_sums
 from tests.interop.saved import files_of, flip, save, wanted
 from tests.training.launching import randomly
@@ -114,7 +115,7 @@ def test_a_changed_record_is_never_read(folder):
   record = folder / "record" / "metadata"
   record.write_text(record.read_text().replace('"row": 3', '"row": 7'))
   with pytest.raises(DamagedError, match="record/metadata has changed"):
-    layout.load(folder.parent.parent)
+    loading.load(folder.parent.parent)
 
 
 def test_a_damaged_checkpoint_to_decode_from_is_an_error_that_names_a_whole_one(folder):
@@ -124,5 +125,5 @@ def test_a_damaged_checkpoint_to_decode_from_is_an_error_that_names_a_whole_one(
     file = files_of(folder.parent / str(step) / "params")[0]
     flip(file, 8)
   with pytest.raises(DamagedError, match=rf"checkpoint .*7 is damaged: .*{folder.parent / '0'} is whole"):
-    layout.load(folder.parent.parent)
-  assert layout.load(folder.parent / "0").step == 0
+    loading.load(folder.parent.parent)
+  assert loading.load(folder.parent / "0").step == 0

@@ -4,13 +4,15 @@ import json
 import shutil
 
 import jax
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from flan_jax.decoding.decode import decode
-from flan_jax.errors import FlanJaxError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import huggingface
+from flan_jax.interop.loading import load
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 
@@ -36,7 +38,7 @@ TINY_JSON = {
 @pytest.mark.parametrize("kind", ["t5_1_1", "t5_1_0", "mt5"])
 def test_logits_and_greedy_tokens_are_those_of_transformers(golden, kind):
   folder = golden / "hf" / kind
-  config, params = huggingface.load(folder)
+  config, params = _load(folder)
   model, expected = Model(config), np.load(folder / "golden.npz")
   inputs = expected["input_ids"].astype(np.int32)
   batch = {"encoder_input_tokens": inputs, "decoder_input_tokens": expected["decoder_input_ids"].astype(np.int32)}
@@ -50,7 +52,7 @@ def test_logits_and_greedy_tokens_are_those_of_transformers(golden, kind):
 
 def test_a_directory_gives_back_the_parameters_that_were_written(tmp_path):
   params = _write(tmp_path)
-  config, read = huggingface.load(tmp_path)
+  config, read = _load(tmp_path)
   assert config == TINY
   assert {name: x.shape for name, x in read.items()} == {n: s.shape for n, s in Model(TINY).shapes().items()}
   for name in params:
@@ -67,7 +69,7 @@ def test_shards_are_read_through_their_index(tmp_path):
     safetensors.numpy.save_file({n: tensors[n] for n in names if weight_map[n] == file}, tmp_path / file)
   (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
   safetensors.numpy.save_file({"stray": np.zeros(1)}, tmp_path / "other.safetensors")  # not in the index, not read
-  _, read = huggingface.load(tmp_path)
+  _, read = _load(tmp_path)
   for name in params:
     np.testing.assert_array_equal(read[name], params[name])
 
@@ -76,14 +78,19 @@ def test_a_missing_an_unknown_and_a_misshapen_tensor_are_named(tmp_path):
   _write(tmp_path)
   whole = safetensors.numpy.load_file(tmp_path / "model.safetensors")
   name = "decoder.block.1.layer.2.DenseReluDense.wo.weight"
+  ours = "decoder.layers_1.mlp.wo.kernel"
   for tensors, message in (
-    ({n: x for n, x in whole.items() if n != name}, f"1 tensors are missing: {name}"),
-    (whole | {"visual.weight": np.zeros(1, np.float32)}, "no place in the network: visual.weight"),
-    (whole | {name: whole[name].T.copy()}, rf"{name} has shape \[10, 8\].*decoder.layers_1.mlp.wo.kernel"),
+    ({n: x for n, x in whole.items() if n != name}, f"{ours} is missing"),
+    (whole | {"visual.weight": np.zeros(1, np.float32)}, r"visual\.weight has no place in the network"),
+    (whole | {name: whole[name].T.copy()}, rf"{ours} has shape \[8, 10\] where the network has \[10, 8\]"),
+    (
+      whole | {name: whole[name].T.copy(), "shared.weight": np.zeros((17, 8), np.float32)},
+      rf"2 parameters do not fit: {ours} has .*token_embedder\.embedding has",
+    ),
   ):
     safetensors.numpy.save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(FlanJaxError, match=message):
-      huggingface.load(tmp_path)
+      _load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -99,33 +106,53 @@ def test_a_config_of_another_network_is_refused(tmp_path, change, message):
   _write(tmp_path)
   (tmp_path / "config.json").write_text(json.dumps(TINY_JSON | change))
   with pytest.raises(FlanJaxError, match=message):
-    huggingface.load(tmp_path)
+    _load(tmp_path)
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
-  with pytest.raises(FlanJaxError, match=r"config\.json"):
-    huggingface.load(tmp_path)
+  with pytest.raises(UsageError, match=r"holds no checkpoint.*config\.json"):
+    _load(tmp_path)
   _write(tmp_path)
   (tmp_path / "model.safetensors").write_bytes(b"cut")
   with pytest.raises(FlanJaxError, match=r"model\.safetensors: cannot be read"):
-    huggingface.load(tmp_path)
+    _load(tmp_path)
   (tmp_path / "model.safetensors").unlink()
   with pytest.raises(FlanJaxError, match=r"no \.safetensors file"):
-    huggingface.load(tmp_path)
+    _load(tmp_path)
 
 
-def test_bfloat16_tensors_become_float32(golden, tmp_path):
-  import ml_dtypes
-
-  params = _write(tmp_path)
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, np.float16])
+def test_half_precision_becomes_float32(tmp_path, dtype):
+  _write(tmp_path)
   tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
-  safetensors.numpy.save_file(
-    {name: x.astype(ml_dtypes.bfloat16) for name, x in tensors.items()}, tmp_path / "model.safetensors"
-  )
-  _, read = huggingface.load(tmp_path)
-  for name in params:
+  tensors = {name: x.astype(dtype) for name, x in tensors.items()}
+  safetensors.numpy.save_file(tensors, tmp_path / "model.safetensors")
+  config, read = _load(tmp_path)
+  for name in Model(config).shapes():
+    tensor = tensors[huggingface.tensor_name(name)]
     assert read[name].dtype == np.float32
-    np.testing.assert_allclose(read[name], params[name], rtol=1e-2)
+    np.testing.assert_array_equal(read[name], (tensor if name == "token_embedder.embedding" else tensor.T).astype("f4"))
+
+
+@pytest.mark.parametrize(
+  ("said", "tied"),
+  [
+    ({"tie_word_embeddings": False}, False),  # 4.x
+    ({"tie_word_embeddings": True, "scale_decoder_outputs": False}, False),  # 5.x says tied of every T5
+    ({"tie_word_embeddings": True, "model_type": "mt5"}, False),  # and of every mT5
+    ({"tie_word_embeddings": True}, "says that the head is the embedding, but there is another"),
+  ],
+)
+def test_a_head_beside_the_embedding_is_read_as_transformers_means_it(tmp_path, said, tied):
+  params = _write(tmp_path)
+  (tmp_path / "config.json").write_text(json.dumps(TINY_JSON | said))
+  if isinstance(tied, str):
+    with pytest.raises(FlanJaxError, match=tied):
+      _load(tmp_path)
+  else:
+    config, read = _load(tmp_path)
+    assert config.logits_via_embedding is tied
+    np.testing.assert_array_equal(read["decoder.logits_dense.kernel"], params["decoder.logits_dense.kernel"])
 
 
 def test_a_tied_model_may_repeat_its_embedding(golden, tmp_path):
@@ -135,8 +162,13 @@ def test_a_tied_model_may_repeat_its_embedding(golden, tmp_path):
   safetensors.numpy.save_file(
     tensors | {name: tensors["shared.weight"].copy() for name in copies}, tmp_path / "model.safetensors"
   )
-  config, _ = huggingface.load(tmp_path)
+  config, _ = _load(tmp_path)
   assert config.logits_via_embedding
+
+
+def _load(folder):
+  loaded = load(folder)
+  return loaded.config, loaded.params
 
 
 def _write(folder):

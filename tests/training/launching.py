@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop import loading
 from flan_jax.training.feed import past_feed
 from tests.training.toy_run import STEPS
 
@@ -160,7 +161,7 @@ def check_same_end(one: pathlib.Path, other: pathlib.Path) -> None:
   first, second = (layout.read_record(layout.step_folder(path)) for path in (one, other))
   for key in ("step", "position", "fingerprints"):
     assert first[key] == second[key]
-  params, expected = layout.load(one).params, layout.load(other).params
+  params, expected = loading.load(one).params, loading.load(other).params
   assert all(np.asarray(params[name]).tobytes() == np.asarray(expected[name]).tobytes() for name in expected)
   for mine, theirs in zip(metrics_of(one), metrics_of(other), strict=True):
     assert (mine["step"], mine["loss"]) == (theirs["step"], theirs["loss"])

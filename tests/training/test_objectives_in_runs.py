@@ -12,6 +12,7 @@ from flan_jax.data.segments import row_shape
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop import loading
 from flan_jax.training.feed import open_feed, past_feed
 from tests.training.toy_run import LENGTHS, TASK, toy_run
 
@@ -41,7 +42,7 @@ def test_a_run_learns_from_corrupted_texts_and_says_so(trained):
   lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
   assert [line["step"] for line in lines] == [1, 2, 3]
   assert all(line["loss"] > 0 for line in lines)
-  told = layout.load(trained).extra["data"]["objective"]
+  told = loading.load(trained).extra["data"]["objective"]
   assert told == {
     "objective": "SpanCorruption", "noise_density": 0.15, "mean_noise_span_length": 3.0, "sentinels": [1023, 100],
   }  # fmt: skip

@@ -18,6 +18,7 @@ from flan_jax.data.segments import EncoderDecoderRows
 from flan_jax.data.store import TaskStore, open_store
 from flan_jax.data.stream import Position, Stream
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop import loading
 from tests.data.handmade import make_store, numbered
 from tests.training.launching import (
   KILLED,
@@ -180,7 +181,7 @@ def _check_refused(launch: Launcher, model_dir: pathlib.Path, of_process: tuple,
 def test_two_processes_start_from_the_parameters_of_another_run(launch, whole, tmp_path):
   """Those of one process, and step 0 holds them."""
   launch.finish(tmp_path, "--initial", str(whole), processes=2, steps=2)
-  first, given = (layout.load(path).params for path in (tmp_path / "checkpoints" / "0", whole))
+  first, given = (loading.load(path).params for path in (tmp_path / "checkpoints" / "0", whole))
   jax.tree.map(np.testing.assert_array_equal, first, given)
 
 

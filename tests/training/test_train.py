@@ -16,6 +16,7 @@ from flan_jax.data.rendering import Renderer
 from flan_jax.data.stream import Position
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop import loading
 from flan_jax.interop.damage import write_file_sums
 from flan_jax.training.feed import past_feed
 from flan_jax.training.optimizers import AdamW
@@ -30,7 +31,7 @@ def test_a_run_leaves_what_explains_it(whole):
   assert names >= {"config.gin", "model-info.txt", "versions.json", "metrics.jsonl", "tensorboard", "vocabulary.model"}
   assert layout.saved_steps(whole) == [0, STEPS]
   assert list((whole / "tensorboard").iterdir())
-  record = layout.load(whole).extra
+  record = loading.load(whole).extra
   assert record["tasks"] == [TASK]
   assert record["mixture"] == TASK
   assert record["vocabulary"]["extra_ids"] == 100
@@ -185,9 +186,9 @@ def test_a_run_starts_from_the_parameters_of_another(store, whole, tmp_path):
   settings = {"initial_checkpoint_path": str(before), "optimizer": AdamW(), "seed": 5}
   for steps in (1, 2):
     assert toy_run(tmp_path / "after", store, steps, **settings).run().step == steps
-    assert layout.load(tmp_path / "after").extra["tasks"] == ["demo.earlier", TASK]
-  first = layout.load(tmp_path / "after" / "checkpoints" / "0").params
-  jax.tree.map(np.testing.assert_array_equal, first, layout.load(whole).params)
+    assert loading.load(tmp_path / "after").extra["tasks"] == ["demo.earlier", TASK]
+  first = loading.load(tmp_path / "after" / "checkpoints" / "0").params
+  jax.tree.map(np.testing.assert_array_equal, first, loading.load(whole).params)
 
 
 def _say_tasks(model_dir: pathlib.Path, tasks: list[str]) -> None:

@@ -1,0 +1,88 @@
+"""The arrays of a checkpoint of any kind under our names, read one at a time and put straight onto their devices."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from flan_jax.errors import FlanJaxError
+from flan_jax.models.configs import T5Config
+from flan_jax.models.model import Model
+from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
+
+_LISTED = 20  # faults that an error names; the rest are counted
+
+
+@runtime_checkable
+class Tensors(Protocol):
+  """Arrays by our names with layers apart: `encoder.layers_0.attention.query.kernel` [embed, heads * head_dim]."""
+
+  def shapes(self) -> Mapping[str, tuple[int, ...]]:
+    """The shape of every array, in our layout; nothing is read."""
+    ...
+
+  def read(self, name: str) -> np.ndarray:
+    """One array, of the dtype that it is stored in. Raises FlanJaxError where its file is damaged."""
+    ...
+
+
+def layers_apart(config: T5Config) -> T5Config:
+  """The config of the same network with its layers unrolled, as all `Tensors` have them."""
+  return dataclasses.replace(config, scan_layers=False)
+
+
+def check_shapes(where: object, config: T5Config, found: Mapping[str, tuple[int, ...]]) -> None:
+  """Compares what a checkpoint holds with what the network of its config has.
+
+  Raises:
+    FlanJaxError: names every parameter that is missing, unknown or of another shape.
+  """
+  wanted = {name: shape.shape for name, shape in Model(layers_apart(config)).shapes().items()}
+  faults = [f"{name} is missing" for name in wanted if name not in found]
+  faults += [f"{name} has no place in the network" for name in found if name not in wanted]
+  faults += [
+    f"{name} has shape {list(found[name])} where the network has {list(wanted[name])}"
+    for name in wanted
+    if name in found and tuple(found[name]) != wanted[name]
+  ]
+  if faults:
+    rest = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+    raise FlanJaxError(f"{where}: {len(faults)} parameters do not fit: {'; '.join(faults[:_LISTED])}{rest}")
+
+
+def place(read: Callable[[str], np.ndarray], wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:
+  """The arrays, as `wanted` says: shape, dtype and sharding (this process's first device where there is none).
+
+  One array at a time is in host memory, with at most one more copy of it, whatever the size of the model.
+
+  Args:
+    read: gives an array by its name, layers apart.
+    wanted: by our names, of stacked layers too.
+  """
+  # The layers of a parameter one after the other: where they lie in one file, it is read once.
+  return {
+    name: _on_devices(read_whole(read, name, wanted[name].shape), wanted[name])
+    for name in sorted(wanted, key=split_name)
+  }
+
+
+def read_whole(read: Callable[[str], np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+  """An array as stored, or the layers of a stacked one on axis 0."""
+  if not is_stacked(name):
+    return read(name)
+  layers = names_of_layers(name, shape[0])
+  first = read(layers[0])
+  whole = np.empty((len(layers), *first.shape), first.dtype)
+  whole[0] = first
+  for i, layer in enumerate(layers[1:], start=1):
+    whole[i] = read(layer)
+  return whole
+
+
+def _on_devices(array: np.ndarray, wanted: jax.ShapeDtypeStruct) -> jax.Array:
+  # A copy in memory of its own: JAX may keep what it is given, and that may be a mapped file.
+  array = np.array(array, wanted.dtype, order="C")
+  sharding = wanted.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
