@@ -184,7 +184,11 @@ class Checkpoints:
     """
     self._manager.wait_until_finished()
     for step in sorted(self._manager.all_steps(), reverse=True):
-      if layout.read_record(self._folder / str(step))["guard"]["skipped_in_row"] == 0:
+      try:
+        skipped = layout.read_record(self._folder / str(step))["guard"]["skipped_in_row"]
+      except DamagedError:  # `restore_newest` moves it aside
+        continue
+      if not skipped:
         break
       self._manager.delete(step)
     step, state, _ = self.restore_newest(wanted)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flan_jax.data.stream import Position
-from flan_jax.training.checkpoints import Checkpoints, Saving
+from flan_jax.training.checkpoints import Alarm, Checkpoints, Saving
 from flan_jax.training.guard import Guard
 from flan_jax.training.metrics import Meter
 from flan_jax.training.profiling import Profiler
@@ -104,9 +104,9 @@ def run_steps(
 ) -> Reached:
   """Trains from `step` (the state's) until `until`, a stop request, or too many skipped steps in a row, and saves.
 
-  A wish to stop goes out with a process's batch and comes back to all of them with what the step says. As that is read
-  `IN_FLIGHT` steps behind, in every process at the same step, all stop and save at that step without asking each
-  other.
+  A wish to stop, or to save after so many minutes, goes out with a process's batch and comes back to all of them with
+  what the step says. As that is read `IN_FLIGHT` steps behind, in every process at the same step, all stop and save at
+  that step without asking each other.
 
   Args:
     state: its buffers are used up.
@@ -114,20 +114,24 @@ def run_steps(
   """
   in_flight: collections.deque = collections.deque()
   position, stopped_by, astray = None, 0, False
+  alarm, saved, save_now = Alarm(saving.minutes), step, False
   while step < until and not stopped_by and not astray:
     with watchers.meter.waiting():
       batch, position = next(batches)
     with watchers.profiler.around(step + 1):
-      state, metrics = trainer.step(state, trainer.place(batch, stop.number))
+      state, metrics = trainer.step(state, trainer.place(batch, stop.number, alarm.rings()))
     step += 1
     watchers.profiler.dispatched(step, metrics)
     in_flight.append((step, metrics, batch))
     if len(in_flight) > IN_FLIGHT:
-      stopped_by, _ = map(int, in_flight[0][1].wishes)
+      stopped_by, save_now = map(int, in_flight[0][1].wishes)
+      save_now = save_now and in_flight[0][0] > saved  # else a checkpoint came while the wish was under way
       astray = not stopped_by and int(in_flight[0][1].skipped_in_row) >= guard.in_a_row
       watchers.finished(*in_flight.popleft())
-    if (step % saving.period == 0 or step == until or stopped_by) and not astray:
+    if (step % saving.period == 0 or step == until or stopped_by or save_now) and not astray:
       checkpoints.save(step, state, position.to_json())
+      alarm.set()
+      saved = step
   for finished in in_flight:
     watchers.finished(*finished)
   return Reached(step, position, stopped_by, astray)

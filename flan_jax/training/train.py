@@ -201,11 +201,15 @@ class Training:
           step, state = checkpoints.go_back(trainer.abstract(), reached.position)
           self._say_back(reached, step, again)
           reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
+      best = checkpoints.best()
     if reached.astray:
       raise FlanJaxError(self._lost(reached, model_dir))
     outcome = Outcome.of(reached, self.train_steps)
     if processes.is_first():
       _say(outcome, self.train_steps, model_dir)
+      if best:
+        where = model_dir / layout.CHECKPOINTS / str(best[0])
+        print(f"best by {self.saving.best_by} ({best[1]:.4g}): {where}", file=sys.stderr, flush=True)
     return outcome
 
   def _train(

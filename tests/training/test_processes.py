@@ -159,6 +159,13 @@ def test_a_model_dir_of_each_ones_own_is_refused(launch, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_processes_save_when_the_first_ones_clock_says_so(launch, whole_of_two, tmp_path):
+  launch.finish(tmp_path, "--minutes", "0.001", processes=2)
+  assert len(layout.saved_steps(tmp_path)) > 2
+  check_same_run(tmp_path, whole_of_two)
+
+
+@pytest.mark.slow
 def test_two_processes_go_back_from_a_damaged_checkpoint(launch, whole_of_two, tmp_path):
   """To step 0, which is the newest whole one; and the run ends as it did."""
   model_dir = shutil.copytree(whole_of_two, tmp_path / "model")

@@ -122,6 +122,7 @@ def main() -> None:
   parser.add_argument("--process", type=int)
   parser.add_argument("--model_axis", type=int, default=1)
   parser.add_argument("--checkpoint_period", type=int, default=1000)
+  parser.add_argument("--minutes", type=float)
   parser.add_argument("--seed", type=int, default=0)
   parser.add_argument("--initial")
   parser.add_argument("--profile")
@@ -140,7 +141,7 @@ def main() -> None:
     given.elsewhere or given.model_dir,
     given.store_dir,
     given.steps,
-    saving=Saving(period=given.checkpoint_period),
+    saving=Saving(period=given.checkpoint_period, minutes=given.minutes),
     seed=given.seed,
     profile=given.profile,
     initial_checkpoint_path=given.initial,
