@@ -69,7 +69,10 @@ def test_scanned_names_and_axes():
   assert not any("relpos" in name for name in _pair("shared")[1].shapes() if ".layers." in name)
 
 
-@pytest.mark.parametrize(("bias", "remat"), [("shared", "none"), ("per_layer", "dots"), ("shared", "full")])
+@pytest.mark.parametrize(
+  ("bias", "remat"),
+  [("shared", "none"), ("per_layer", "dots"), pytest.param("shared", "full", marks=pytest.mark.slow)],
+)
 def test_states_gradients_and_dropout_are_equal(bias, remat):
   one_by_one, scanned = _pair(bias, dropout_rate=0.2, remat_policy=remat)
   params, batch = _trained_looking(one_by_one), _batch()
