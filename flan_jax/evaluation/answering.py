@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from jax.sharding import NamedSharding
+
 from flan_jax.data.vocabularies import EXTRA_IDS, Vocabulary, load_vocabulary
 from flan_jax.decoding import decode
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import loading
-from flan_jax.models.model import Model
+from flan_jax.models.model import Model, Params
 
 _LENGTHS = (512, 128)  # input and output tokens where a checkpoint does not say what it was trained with
 
@@ -77,6 +79,18 @@ class Answerer:
   def _lengths(self) -> tuple[int, int]:
     lengths = self.checkpoint.extra.get("task_feature_lengths")
     return _LENGTHS if lengths is None else (lengths["inputs"], lengths["targets"])
+
+
+def greedy(
+  model: Model, params: Params, prompts: Sequence[Sequence[int]], max_tokens: int, rows: NamedSharding
+) -> list[list[int]]:
+  """The greedy output of each prompt, without EOS, by parameters as they lie on a mesh.
+
+  Args:
+    model: unrolled, as its parameters.
+    rows: see `decode.generate`.
+  """
+  return decode.generate(model, params, prompts, max_tokens=max_tokens, rows=rows)
 
 
 def _extra_ids(checkpoint: loading.LoadedCheckpoint) -> int:

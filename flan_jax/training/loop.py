@@ -3,16 +3,19 @@
 import collections
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from flan_jax.data.stream import Position
 from flan_jax.training.checkpoints import Alarm, Checkpoints, Saving
 from flan_jax.training.guard import Guard
+from flan_jax.training.held_out import Evaluation
 from flan_jax.training.metrics import Meter
 from flan_jax.training.profiling import Profiler
+from flan_jax.training.samples import Sample
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepMetrics
@@ -75,18 +78,33 @@ class Watchers(NamedTuple):
     skipped: keeps the batches of refused steps.
     moved: is called when the run has moved.
     profiler: hears of each step as it is dispatched, too.
+    evaluation: on held-out examples, where it is due.
+    show: takes (step, metrics, samples) of one.
   """
 
   meter: Meter
   skipped: SkippedBatches
   moved: Callable[[], None]
   profiler: Profiler
+  evaluation: Evaluation
+  show: Callable[[int, Mapping[str, float], Sequence[Sample]], None]
 
   def finished(self, step: int, metrics: StepMetrics, batch: Mapping[str, np.ndarray]) -> None:
     """Takes a step's results, waiting for the devices if they are not done with it."""
     self.meter.finished(step, metrics)
     self.skipped.note(step, metrics, batch)
     self.moved()
+
+  def evaluated(self, step: int, until: int, state: TrainState, metrics: StepMetrics) -> Mapping[str, float]:
+    """The held-out metrics of a state, none where they are not due. Training stands still meanwhile."""
+    if not self.evaluation.due(step, until):
+      return {}
+    jax.block_until_ready(metrics)  # what the steps before take is their time
+    with self.meter.paused():
+      measured, samples = self.evaluation.measure(state.params)
+      self.show(step, measured, samples)
+    self.moved()
+    return measured
 
 
 def run_steps(
@@ -128,8 +146,9 @@ def run_steps(
       save_now = save_now and in_flight[0][0] > saved  # else a checkpoint came while the wish was under way
       astray = not stopped_by and int(in_flight[0][1].skipped_in_row) >= guard.in_a_row
       watchers.finished(*in_flight.popleft())
+    measured = watchers.evaluated(step, until, state, metrics)
     if (step % saving.period == 0 or step == until or stopped_by or save_now) and not astray:
-      checkpoints.save(step, state, position.to_json())
+      checkpoints.save(step, state, position.to_json(), measured)
       alarm.set()
       saved = step
   for finished in in_flight:

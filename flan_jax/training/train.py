@@ -26,24 +26,26 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.training import partitioning, profiling, resuming, skipped, watchdog, writers
+from flan_jax.training import held_out, partitioning, profiling, resuming, skipped, watchdog
 from flan_jax.training.accelerators import accelerator
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.feed import Feed, open_feed
 from flan_jax.training.flops import training_flops
 from flan_jax.training.guard import Guard
+from flan_jax.training.held_out import Evaluation, HeldOut
 from flan_jax.training.loop import IN_FLIGHT, Batches, Reached, StopRequest, Watchers, run_steps
 from flan_jax.training.losses import Loss
 from flan_jax.training.metrics import Meter
 from flan_jax.training.optimizers import Adafactor, Optimizer
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.profiling import Profiler
+from flan_jax.training.samples import Samples
 from flan_jax.training.schedules import Constant, Schedule
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepSettings
 from flan_jax.training.trainer import Trainer
-from flan_jax.training.writers import Line, Writers
+from flan_jax.training.writers import Line, Writers, check_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Training:
     log_period: in steps.
     writers: where metrics and samples go, out of 'jsonl', 'tensorboard' and 'wandb' (needs flan_jax[wandb]).
     peak_flops: bfloat16 FLOP/s of one device, for the utilisation; None for what its maker says, where that is known.
+    held_out: when the run is evaluated on held-out examples, and on which.
     profile: 'FIRST:LAST' traces these steps, counted from 1 where this start of the run begins; see `profiling`.
   """
 
@@ -138,6 +141,7 @@ class Training:
   writers: Sequence[str] = ("jsonl", "tensorboard")
   peak_flops: float | None = None
   profile: str | None = None
+  held_out: HeldOut = dataclasses.field(default_factory=HeldOut)
 
   def __post_init__(self):
     for name in ("train_steps", "batch_size", "accumulation", "variants", "window", "log_period"):
@@ -151,8 +155,10 @@ class Training:
         f"TASK_FEATURE_LENGTHS = {self.task_feature_lengths!r}: must name both, {{'inputs': 512, 'targets': 128}}"
       )
     object.__setattr__(self, "writers", tuple(self.writers))  # gin's users write lists
-    writers.check_names(self.writers)
+    check_names(self.writers)
     profiling.steps_of(self.profile)
+    if self.saving.keep_best and self.held_out.period is None:
+      raise UsageError("Saving.keep_best needs held-out evaluations: HeldOut.period, in steps, must be set")
     if self.missing not in ("error", "skip"):
       raise UsageError(f"MISSING = {self.missing!r}: must be 'error' or 'skip'")
 
@@ -188,19 +194,21 @@ class Training:
       schedule=self.schedule,
       settings=StepSettings(self.loss, self.guard, self.seed, self.accumulation, len(feed.submixtures)),
     )
+    trained = {*feed.tasks, *resuming.tasks_before(model_dir, initial)}
+    evaluation = self._evaluation(trainer, vocabulary, feed, trained)
     if processes.is_first():
       _describe(self, model_dir, trainer, vocabulary)
-    record = _record(self, vocabulary, {*feed.tasks, *resuming.tasks_before(model_dir, initial)}, feed.identity)
+    record = _record(self, vocabulary, trained, feed.identity)
     with Checkpoints(model_dir, record, self.saving) as checkpoints:
       step, state, position = resuming.start(trainer, checkpoints, feed, initial, self.initial_optimizer)
       with feed.batches(position, rows) as batches:
-        reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
+        reached = self._train(trainer, feed, batches, checkpoints, evaluation, model_dir, step, state)
         for again in range(1, self.guard.goes_back + 1):
           if not reached.astray:
             break
           step, state = checkpoints.go_back(trainer.abstract(), reached.position)
           self._say_back(reached, step, again)
-          reached = self._train(trainer, feed, batches, checkpoints, model_dir, step, state)
+          reached = self._train(trainer, feed, batches, checkpoints, evaluation, model_dir, step, state)
       best = checkpoints.best()
     if reached.astray:
       raise FlanJaxError(self._lost(reached, model_dir))
@@ -218,6 +226,7 @@ class Training:
     feed: Feed,
     batches: Batches,
     checkpoints: Checkpoints,
+    evaluation: Evaluation,
     model_dir: pathlib.Path,
     step: int,
     state: TrainState,
@@ -226,10 +235,11 @@ class Training:
     process = jax.process_index()
     with contextlib.ExitStack() as stack:
       stop = stack.enter_context(StopRequest())
-      write = advance = _say_nothing
+      write = advance = show = _say_nothing
       if processes.is_first():
         about = dataclasses.asdict(self)
-        write = stack.enter_context(Writers(self.writers, model_dir, step, about)).write
+        writers = stack.enter_context(Writers(self.writers, model_dir, step, about))
+        write, show = writers.write, Samples(model_dir, step, writers).show
         advance = stack.enter_context(progress.shown("training", self.train_steps, "steps", done=step))
       steps = profiling.steps_of(self.profile if processes.is_first() else None, step)
       profiler = stack.enter_context(Profiler(steps, model_dir / "profile"))
@@ -244,7 +254,7 @@ class Training:
         saving=self.saving,
         guard=self.guard,
         checkpoints=checkpoints,
-        watchers=Watchers(meter, SkippedBatches(model_dir, process), moved, profiler),
+        watchers=Watchers(meter, SkippedBatches(model_dir, process), moved, profiler, evaluation, show),
         stop=stop,
       )
 
@@ -263,6 +273,11 @@ class Training:
       f"no number, or a spike, and were skipped. Their batches: flan-jax inspect --batch {model_dir / skipped.FOLDER}/"
       "FILE. Lower LEARNING_RATE, or let more pass with Guard.spike_deviations"
     )
+
+  def _evaluation(self, trainer: Trainer, vocabulary: Vocabulary, feed: Feed, trained: set[str]) -> Evaluation:
+    sides = held_out.asked(self, vocabulary, feed.tasks, trained)
+    rows = self.batch_size // self.accumulation
+    return Evaluation(self.held_out, sides, trainer, vocabulary, self.task_feature_lengths, rows)
 
   def _meter(self, trainer: Trainer, feed: Feed, write: Callable[[Line], None], advance: progress.Advance) -> Meter:
     known = accelerator(trainer.mesh.devices.flat[0].device_kind)

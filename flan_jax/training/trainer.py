@@ -1,5 +1,6 @@
 """The step on a mesh: compiled once, state and batches placed, buffers given back as they are replaced."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import jax
@@ -11,7 +12,17 @@ from flan_jax.training import partitioning
 from flan_jax.training.optimizers import Optimizer, scheduled
 from flan_jax.training.schedules import Schedule
 from flan_jax.training.state import TrainState, abstract_state, new_state
-from flan_jax.training.step import WISHES, Batch, Placement, StepMetrics, StepSettings, make_step
+from flan_jax.training.step import (
+  WISHES,
+  Batch,
+  Placement,
+  ScoreSums,
+  StepMetrics,
+  StepSettings,
+  batch_scores,
+  make_step,
+  score_sums,
+)
 
 
 class Trainer:
@@ -39,8 +50,15 @@ class Trainer:
     self._rows = partitioning.batch_sharding(mesh)
     self.shardings = self._state_shardings()
     gathers = partitioning.gather_over(mesh), partitioning.gather_over(mesh, model.dtype)
+    placement = Placement(self._rows, self.shardings.params, *gathers)
+    plain = dataclasses.replace(settings.loss, label_smoothing=0.0, z_loss=0.0)
+    self._scores = jax.jit(
+      lambda params, batch: score_sums(batch_scores(model, params, batch, plain, None, placement), batch),
+      in_shardings=(self.shardings.params, self._rows),
+      out_shardings=partitioning.replicated(mesh),
+    )
     self._step = jax.jit(
-      make_step(model, self._optimizer, settings, Placement(self._rows, self.shardings.params, *gathers)),
+      make_step(model, self._optimizer, settings, placement),
       in_shardings=(self.shardings, self._rows),
       out_shardings=(self.shardings, partitioning.replicated(mesh)),
       donate_argnums=0,
@@ -86,6 +104,18 @@ class Trainer:
     shapes = {name: array.shape for name, array in batch.items()} | {WISHES: (rows, 2)}
     abstract = {name: jax.ShapeDtypeStruct(shape, np.int32, sharding=self._rows) for name, shape in shapes.items()}
     return self._step.lower(self.abstract(), abstract).compile()
+
+  def scores(self, params: Params, batch: Mapping[str, np.ndarray]) -> ScoreSums:
+    """Sums over a batch with nothing dropped, smoothed or added to the loss, the same in all processes.
+
+    Args:
+      batch: all rows of it, in every process.
+    """
+
+    def placed(array: np.ndarray) -> jax.Array:
+      return jax.make_array_from_callback(array.shape, self._rows, lambda part: array[part])
+
+    return self._scores(params, {name: placed(array) for name, array in batch.items()})
 
   def abstract(self) -> TrainState:
     """Shapes, dtypes and shardings of a state, for restoring one."""

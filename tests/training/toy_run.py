@@ -25,6 +25,7 @@ from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.training import train
 from flan_jax.training.checkpoints import Saving
+from flan_jax.training.held_out import HeldOut
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.train import Training
 from flan_jax.training.trainer import Trainer
@@ -126,6 +127,7 @@ def main() -> None:
   parser.add_argument("--seed", type=int, default=0)
   parser.add_argument("--initial")
   parser.add_argument("--profile")
+  parser.add_argument("--held_out", type=int, help="Period of held-out evaluations")
   parser.add_argument("--elsewhere", help="A model_dir of this process's own")
   parser.add_argument("--signal", help="STEP:NAME:SECONDS after that step's batch was placed")
   given = parser.parse_args()
@@ -144,6 +146,7 @@ def main() -> None:
     saving=Saving(period=given.checkpoint_period, minutes=given.minutes),
     seed=given.seed,
     profile=given.profile,
+    held_out=HeldOut(period=given.held_out, examples=12, generations=2),
     initial_checkpoint_path=given.initial,
     partitioning=Partitioning(model=given.model_axis),
   )
