@@ -1,8 +1,6 @@
-"""The loop: batches in, steps dispatched, metrics read two steps behind, checkpoints, and a clean stop on a signal."""
+"""The loop: batches in, steps dispatched, metrics read two steps behind, and checkpoints."""
 
 import collections
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ from flan_jax.training.samples import Sample
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepMetrics
+from flan_jax.training.stopping import StopRequest
 from flan_jax.training.trainer import Trainer
 
 # Steps handed to the devices and not looked at yet: enough that they never wait for the host, few enough that batches
@@ -26,32 +25,6 @@ from flan_jax.training.trainer import Trainer
 IN_FLIGHT = 2
 
 Batches = Iterator[tuple[Mapping[str, np.ndarray], Position]]
-
-
-class StopRequest:
-  """Ctrl-C and SIGTERM as a wish that goes with the next batch, for all processes must stop at the same step. A context
-  manager.
-
-  Attributes:
-    number: the signal's once there was one, before that 0. A second Ctrl-C interrupts at once, as ever.
-  """
-
-  number: int = 0
-
-  def __enter__(self) -> "StopRequest":
-    self._before = {}
-    if threading.current_thread() is threading.main_thread():  # Python hears signals nowhere else
-      self._before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
-    return self
-
-  def __exit__(self, *_) -> None:
-    for number, handler in self._before.items():
-      signal.signal(number, handler)
-
-  def _heard(self, number: int, _frame) -> None:
-    if self.number and number == signal.SIGINT:
-      raise KeyboardInterrupt
-    self.number = number
 
 
 class Reached(NamedTuple):

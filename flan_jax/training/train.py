@@ -33,7 +33,7 @@ from flan_jax.training.feed import Feed, open_feed
 from flan_jax.training.flops import training_flops
 from flan_jax.training.guard import Guard
 from flan_jax.training.held_out import Evaluation, HeldOut
-from flan_jax.training.loop import IN_FLIGHT, Batches, Reached, StopRequest, Watchers, run_steps
+from flan_jax.training.loop import IN_FLIGHT, Batches, Reached, Watchers, run_steps
 from flan_jax.training.losses import Loss
 from flan_jax.training.metrics import Meter
 from flan_jax.training.optimizers import Adafactor, Optimizer
@@ -44,6 +44,7 @@ from flan_jax.training.schedules import Constant, Schedule
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.state import TrainState
 from flan_jax.training.step import StepSettings
+from flan_jax.training.stopping import Stopped, StopRequest
 from flan_jax.training.trainer import Trainer
 from flan_jax.training.writers import Line, Writers, check_names
 
@@ -171,6 +172,17 @@ class Training:
     Raises:
       FlanJaxError: what the user can mend, most of it before anything is compiled.
     """
+    with StopRequest() as stop:
+      try:
+        return self._run(stop)
+      except Stopped as stopped:
+        if processes.is_first():
+          said = f"{stopped}: nothing in {self.model_dir} is lost, the same command goes on from there"
+          print(said, file=sys.stderr, flush=True)
+        steps = layout.saved_steps(pathlib.Path(self.model_dir).expanduser())
+        return Outcome(max(steps, default=0), signal.SIGTERM.name)
+
+  def _run(self, stop: StopRequest) -> Outcome:
     processes.check_same(_settings(self))
     model_dir = _writable(self.model_dir)
     processes.check_shared(model_dir)
@@ -201,14 +213,15 @@ class Training:
     record = _record(self, vocabulary, trained, feed.identity)
     with Checkpoints(model_dir, record, self.saving) as checkpoints:
       step, state, position = resuming.start(trainer, checkpoints, feed, initial, self.initial_optimizer)
+      stop.only_note()
       with feed.batches(position, rows) as batches:
-        reached = self._train(trainer, feed, batches, checkpoints, evaluation, model_dir, step, state)
+        reached = self._train(trainer, feed, batches, checkpoints, evaluation, model_dir, step, state, stop)
         for again in range(1, self.guard.goes_back + 1):
           if not reached.astray:
             break
           step, state = checkpoints.go_back(trainer.abstract(), reached.position)
           self._say_back(reached, step, again)
-          reached = self._train(trainer, feed, batches, checkpoints, evaluation, model_dir, step, state)
+          reached = self._train(trainer, feed, batches, checkpoints, evaluation, model_dir, step, state, stop)
       best = checkpoints.best()
     if reached.astray:
       raise FlanJaxError(self._lost(reached, model_dir))
@@ -230,11 +243,11 @@ class Training:
     model_dir: pathlib.Path,
     step: int,
     state: TrainState,
+    stop: StopRequest,
   ) -> Reached:
     """The loop with everything that must be closed after it. What a run says, its first process says."""
     process = jax.process_index()
     with contextlib.ExitStack() as stack:
-      stop = stack.enter_context(StopRequest())
       write = advance = show = _say_nothing
       if processes.is_first():
         about = dataclasses.asdict(self)

@@ -87,7 +87,7 @@ class Trainer:
 
     Args:
       batch: the rows that `partitioning.process_rows` says.
-      stop_requested: a signal's number where this process wishes to stop; see `loop.StopRequest`.
+      stop_requested: a signal's number where this process wishes to stop; see `stopping.StopRequest`.
       save_requested: whether it wishes to save.
     """
     rows = len(next(iter(batch.values())))
