@@ -35,8 +35,9 @@ class Saving:
     period: in steps.
     minutes: also so long after the last one, by the clock of the first process; None for never.
     keep: the newest so many stay.
-    keep_best: so do so many that are best by `best_by`.
-    best_by: a metric of the held-out evaluation; the greatest is the best, of a loss the least.
+    keep_best: so do so many that are best by `best_by`; then each held-out evaluation's step is saved.
+    best_by: a metric of the held-out evaluation, such as 'unseen/exact_match'; the greatest is the best, of a loss the
+      least.
   """
 
   period: int = 1000

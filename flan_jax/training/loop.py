@@ -120,7 +120,8 @@ def run_steps(
       astray = not stopped_by and int(in_flight[0][1].skipped_in_row) >= guard.in_a_row
       watchers.finished(*in_flight.popleft())
     measured = watchers.evaluated(step, until, state, metrics)
-    if (step % saving.period == 0 or step == until or stopped_by or save_now) and not astray:
+    due = step % saving.period == 0 or step == until or (measured and saving.keep_best)
+    if (due or stopped_by or save_now) and not astray:
       checkpoints.save(step, state, position.to_json(), measured)
       alarm.set()
       saved = step
