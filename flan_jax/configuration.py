@@ -189,6 +189,11 @@ def config_names(kind: str) -> list[str]:
   return sorted(path.stem for path in (_OUR_ROOT / "gin_configs" / kind).glob("*.gin"))
 
 
+def project_file(path: str) -> pathlib.Path:
+  """A file of the project's gin_configs, such as 'sharding/accelerators.yaml'."""
+  return _OUR_ROOT / "gin_configs" / path
+
+
 def _our_file(kind: str, name: str, what: str) -> str:
   if name not in config_names(kind):
     raise unknown_name(what, name, config_names(kind), ", ".join(config_names(kind)))

@@ -13,7 +13,9 @@ from flan_jax.errors import UsageError
 @click.argument("model", required=False)
 @click.option("--gin_file", "gin_files", multiple=True, metavar="FILE", help="A gin file; several are read in order.")
 @click.option("--gin_search_paths", metavar="D,D", help="More folders in which gin files are looked for.")
-@click.option("--sharding", metavar="NAME", help="How parameters lie on devices: a file of gin_configs/sharding.")
+@click.option(
+  "--sharding", metavar="NAME", help="How parameters lie on devices: a file of gin_configs/sharding; auto chooses."
+)
 @click.option("--mixture", metavar="NAME", help="What to train on: a mixture or a task, of ours or of --module.")
 @click.option("--steps", type=int, help="Steps in all, those before a resumption counted.")
 @click.option("--batch_size", type=int, help="Packed rows of a step.")

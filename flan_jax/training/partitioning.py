@@ -12,12 +12,16 @@ from collections.abc import Callable
 import gin
 import jax
 from jax.ad_checkpoint import checkpoint_name
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from flan_jax.errors import UsageError
 from flan_jax.models.gathering import GATHERED, Gather
+from flan_jax.training.state import TrainState
+
+# One without devices says where arrays would lie.
+AnyMesh = Mesh | AbstractMesh
 
 # Logical axis of a parameter -> mesh axis. `embed` is a side of every matrix, so splitting it over fsdp is ZeRO-3; the
 # other side goes over model, so that each device holds some heads, some of the hidden layer, some of the vocabulary.
@@ -58,25 +62,55 @@ class Partitioning:
       UsageError: the sizes do not multiply to the number of devices.
     """
     devices = jax.devices() if devices is None else devices
+    sizes = self.sizes(len(devices))
+    # Auto: XLA propagates shardings. JAX 0.10's explicit axes would refuse an embedding lookup over a split table.
+    return jax.make_mesh(tuple(sizes.values()), tuple(sizes), axis_types=(AxisType.Auto,) * 3, devices=devices)
+
+  def abstract_mesh(self, count: int) -> AbstractMesh:
+    """The mesh over so many devices that need not be here."""
+    sizes = self.sizes(count)
+    return AbstractMesh(tuple(sizes.values()), tuple(sizes), axis_types=(AxisType.Auto,) * 3)
+
+  def sizes(self, count: int) -> dict[str, int]:
+    """The size of each axis over so many devices.
+
+    Raises:
+      UsageError: they do not multiply to that.
+    """
     sizes = {"data": self.data, "fsdp": self.fsdp, "model": self.model}
     fixed = math.prod(size for size in sizes.values() if size != -1)
     free = [axis for axis, size in sizes.items() if size == -1]
-    if len(free) > 1 or fixed < 1 or len(devices) % fixed or (not free and fixed != len(devices)):
+    if len(free) > 1 or fixed < 1 or count % fixed or (not free and fixed != count):
       shape = " x ".join(f"{axis} {size}" for axis, size in sizes.items())
       raise UsageError(
-        f"Partitioning {shape} does not fit {len(devices)} device(s): the sizes must multiply to that; "
+        f"Partitioning {shape} does not fit {count} device(s): the sizes must multiply to that; "
         "one of them may be -1 (what is left)"
       )
-    shape = tuple(len(devices) // fixed if size == -1 else size for size in sizes.values())
-    # Auto: XLA propagates shardings. JAX 0.10's explicit axes would refuse an embedding lookup over a split table.
-    return jax.make_mesh(shape, tuple(sizes), axis_types=(AxisType.Auto,) * 3, devices=devices)
+    return {axis: count // fixed if size == -1 else size for axis, size in sizes.items()}
 
 
 def parameter_shardings(
-  shapes: dict[str, jax.ShapeDtypeStruct], axes: dict[str, tuple[str, ...]], mesh: Mesh
+  shapes: dict[str, jax.ShapeDtypeStruct], axes: dict[str, tuple[str, ...]], mesh: AnyMesh
 ) -> dict[str, NamedSharding]:
   """The sharding of every parameter by the table; a side that does not divide over its mesh axis stays whole."""
   return {name: NamedSharding(mesh, _spec(shapes[name].shape, axes[name], mesh)) for name in shapes}
+
+
+def state_shardings(shapes: TrainState, axes: dict[str, tuple[str, ...]], mesh: AnyMesh) -> TrainState:
+  """Parameters by the table; what the optimizer keeps in a parameter's shape lies like it, the rest is whole.
+
+  Adafactor's rows and columns are whole on every device: of XXL's 11 billion parameters they are 4 million numbers.
+  """
+  whole = NamedSharding(mesh, PartitionSpec())
+  params = parameter_shardings(shapes.params, axes, mesh)
+
+  def of_optimizer(path: tuple, leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+    name = getattr(path[-1], "key", None) if path else None
+    like_parameter = name in params and leaf.shape == shapes.params[name].shape
+    return params[name] if like_parameter else whole
+
+  optimizer = jax.tree_util.tree_map_with_path(of_optimizer, shapes.optimizer)
+  return TrainState(whole, params, optimizer, jax.tree.map(lambda _: whole, shapes.guard))
 
 
 def gather_over(mesh: Mesh, dtype: DTypeLike | None = None) -> Gather | None:
@@ -208,7 +242,7 @@ def model_info(
   return "\n".join([*table, "", f"Total: {total:,} parameters. Mesh: {devices}, {mesh.devices.flat[0].device_kind}.\n"])
 
 
-def _spec(shape: tuple[int, ...], axes: tuple[str, ...], mesh: Mesh) -> PartitionSpec:
+def _spec(shape: tuple[int, ...], axes: tuple[str, ...], mesh: AnyMesh) -> PartitionSpec:
   chosen: list[str | None] = []
   for size, axis in zip(shape, axes, strict=True):
     mesh_axis = RULES[axis]

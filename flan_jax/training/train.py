@@ -26,8 +26,9 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.training import held_out, partitioning, profiling, resuming, skipped, watchdog
+from flan_jax.training import automatic, held_out, partitioning, profiling, resuming, skipped, watchdog
 from flan_jax.training.accelerators import accelerator
+from flan_jax.training.automatic import Auto
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from flan_jax.training.feed import Feed, open_feed
 from flan_jax.training.flops import training_flops
@@ -128,7 +129,7 @@ class Training:
   learning_rate: float = 1e-3
   schedule: Schedule = dataclasses.field(default_factory=Constant)
   loss: Loss = dataclasses.field(default_factory=Loss)
-  partitioning: Partitioning = dataclasses.field(default_factory=Partitioning)
+  partitioning: Partitioning | Auto = dataclasses.field(default_factory=Partitioning)
   objective: Objective | None = None
   seed: int = 0
   render_seed: int = 0
@@ -172,6 +173,7 @@ class Training:
     Raises:
       FlanJaxError: what the user can mend, most of it before anything is compiled.
     """
+<<<<<<< HEAD
     with StopRequest() as stop:
       try:
         return self._run(stop)
@@ -183,6 +185,10 @@ class Training:
         return Outcome(max(steps, default=0), signal.SIGTERM.name)
 
   def _run(self, stop: StopRequest) -> Outcome:
+=======
+    if isinstance(self.partitioning, Auto):
+      return automatic.resolved(self).run()
+>>>>>>> dfb4494 (Meshes chosen by arithmetic: --sharding auto, an estimate of memory, and Flan-T5's recipes)
     processes.check_same(_settings(self))
     model_dir = _writable(self.model_dir)
     processes.check_shared(model_dir)

@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from flan_jax.models.model import Model, Params
 from flan_jax.training import partitioning
@@ -48,7 +49,7 @@ class Trainer:
     self._seed = settings.seed
     self._optimizer = optimizer.transformation(self.learning_rate)
     self._rows = partitioning.batch_sharding(mesh)
-    self.shardings = self._state_shardings()
+    self.shardings = partitioning.state_shardings(abstract_state(model, self._optimizer), model.axes(), mesh)
     gathers = partitioning.gather_over(mesh), partitioning.gather_over(mesh, model.dtype)
     placement = Placement(self._rows, self.shardings.params, *gathers)
     plain = dataclasses.replace(settings.loss, label_smoothing=0.0, z_loss=0.0)
@@ -98,12 +99,16 @@ class Trainer:
     """One update; returns before the devices are done. The given state's buffers are reused: do not touch it again."""
     return self._step(state, batch)
 
-  def compiled(self, batch: Mapping[str, np.ndarray]) -> jax.stages.Compiled:
-    """The step for batches like this one, compiled and not run: what it keeps and sends can be looked at."""
+  def compiled(self, batch: Mapping[str, np.ndarray], options: Mapping[str, Any] | None = None) -> jax.stages.Compiled:
+    """The step for batches like this one, compiled and not run: what it keeps and sends can be looked at.
+
+    Args:
+      options: of XLA, by the names of its flags.
+    """
     rows = len(next(iter(batch.values())))
     shapes = {name: array.shape for name, array in batch.items()} | {WISHES: (rows, 2)}
     abstract = {name: jax.ShapeDtypeStruct(shape, np.int32, sharding=self._rows) for name, shape in shapes.items()}
-    return self._step.lower(self.abstract(), abstract).compile()
+    return self._step.lower(self.abstract(), abstract).compile(options)
 
   def scores(self, params: Params, batch: Mapping[str, np.ndarray]) -> ScoreSums:
     """Sums over a batch with nothing dropped, smoothed or added to the loss, the same in all processes.
@@ -128,17 +133,3 @@ class Trainer:
   def info(self) -> str:
     """The text of model-info.txt."""
     return partitioning.model_info(self.model.shapes(), self.model.axes(), self.shardings.params)
-
-  def _state_shardings(self) -> TrainState:
-    """Parameters by the table; what the optimizer keeps in a parameter's shape lies like it, its vectors are whole."""
-    shapes = abstract_state(self.model, self._optimizer)
-    whole = partitioning.replicated(self.mesh)
-    params = partitioning.parameter_shardings(shapes.params, self.model.axes(), self.mesh)
-
-    def of_optimizer(path: tuple, leaf: jax.ShapeDtypeStruct) -> NamedSharding:
-      name = getattr(path[-1], "key", None) if path else None
-      like_parameter = name in params and leaf.shape == shapes.params[name].shape
-      return params[name] if like_parameter else whole
-
-    optimizer = jax.tree_util.tree_map_with_path(of_optimizer, shapes.optimizer)
-    return TrainState(whole, params, optimizer, jax.tree.map(lambda _: whole, shapes.guard))
