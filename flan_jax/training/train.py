@@ -173,7 +173,8 @@ class Training:
     Raises:
       FlanJaxError: what the user can mend, most of it before anything is compiled.
     """
-<<<<<<< HEAD
+    if isinstance(self.partitioning, Auto):
+      return automatic.resolved(self).run()
     with StopRequest() as stop:
       try:
         return self._run(stop)
@@ -185,10 +186,6 @@ class Training:
         return Outcome(max(steps, default=0), signal.SIGTERM.name)
 
   def _run(self, stop: StopRequest) -> Outcome:
-=======
-    if isinstance(self.partitioning, Auto):
-      return automatic.resolved(self).run()
->>>>>>> dfb4494 (Meshes chosen by arithmetic: --sharding auto, an estimate of memory, and Flan-T5's recipes)
     processes.check_same(_settings(self))
     model_dir = _writable(self.model_dir)
     processes.check_shared(model_dir)
