@@ -17,7 +17,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from flan_jax import processes
 from flan_jax.data.stream import Position
-from flan_jax.errors import UsageError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError, write_file_sums
 from flan_jax.training import recovery
@@ -120,8 +120,10 @@ class Checkpoints:
     return self
 
   def __exit__(self, *_) -> None:
-    self._manager.wait_until_finished()
-    self._manager.close()
+    try:
+      self._finish()
+    finally:
+      self._manager.close()
 
   def save(
     self, step: int, state: TrainState, position: Mapping[str, Any], metrics: Mapping[str, float] | None = None
@@ -133,7 +135,7 @@ class Checkpoints:
       position: of the next batch, as JSON.
       metrics: of an evaluation of this state, by which the best are kept.
     """
-    self._manager.wait_until_finished()
+    self._finish()
     if step in self._manager.all_steps():
       return
     if metrics:
@@ -159,7 +161,7 @@ class Checkpoints:
       FlanJaxError: there are some, and none is whole.
       UsageError: it holds other arrays than those wanted.
     """
-    self._manager.wait_until_finished()
+    self._finish()
     faults: recovery.Faults = {}
     while True:
       step, newer = recovery.newest_whole(self._folder.parent, faults)
@@ -183,7 +185,7 @@ class Checkpoints:
     Args:
       position: where the data goes on, which what is saved from now on says.
     """
-    self._manager.wait_until_finished()
+    self._finish()
     for step in sorted(self._manager.all_steps(), reverse=True):
       try:
         skipped = layout.read_record(self._folder / str(step))["guard"]["skipped_in_row"]
@@ -217,6 +219,17 @@ class Checkpoints:
       return None
     step = max(measured, key=self._goodness)
     return step, self._metrics[str(step)][self._saving.best_by]
+
+  def _finish(self) -> None:
+    """Waits until what was saved is whole on the disk."""
+    try:
+      self._manager.wait_until_finished()
+    except Exception as error:  # Orbax passes on whatever the file system or TensorStore said
+      reason = (str(error) or repr(error)).splitlines()[0][:300]
+      raise FlanJaxError(
+        f"checkpoint {self._saved} could not be written to {self._folder}: {reason}. Earlier ones are as they were; "
+        "mend that, and the same command goes on from the newest"
+      ) from error
 
   def _checked(self, metrics: Mapping[str, float]) -> dict[str, float]:
     if self._saving.keep_best and self._saving.best_by not in metrics:

@@ -2,6 +2,7 @@
 newest whole one."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -99,6 +100,20 @@ def test_where_none_is_whole_nothing_is_moved(tmp_path):
   with pytest.raises(FlanJaxError, match=r"no checkpoint in .* is whole \(step 5: file record/.*; step 0: "):
     _check_goes_on_from(tmp_path, 0)
   assert layout.saved_steps(tmp_path) == [0, 5]
+
+
+def test_a_disk_that_refuses_a_checkpoint_is_said_and_costs_no_other(tmp_path, monkeypatch):
+  def full(*_) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+  save(tmp_path, (0, 5))
+  with monkeypatch.context() as patch:
+    patch.setattr("flan_jax.training.checkpoints.write_file_sums", full)
+    with pytest.raises(FlanJaxError, match=r"checkpoint 10 could not be written to .*No space left on device"):
+      save(tmp_path, (10,))
+  _check_goes_on_from(tmp_path, 5)
+  save(tmp_path, (10,))
+  _check_goes_on_from(tmp_path, 10)
 
 
 def _moments_of(work, watched: pathlib.Path, copies: pathlib.Path) -> Iterator[pathlib.Path]:
