@@ -11,8 +11,10 @@ import pytest
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.decoding.decode import generate
 from flan_jax.errors import UsageError
+from flan_jax.interop import checkpoints as layout
 from flan_jax.models.model import Model
 from flan_jax.models.stacking import stacked
+from flan_jax.training.checkpoints import Saving
 from flan_jax.training.held_out import Evaluation, HeldOut, asked
 from flan_jax.training.losses import Loss
 from flan_jax.training.optimizers import AdamW
@@ -165,6 +167,13 @@ def test_two_processes_evaluate_as_one(launch, evaluated, tmp_path):
     assert mine == pytest.approx(theirs, rel=1e-4)
 
 
+def test_a_checkpoint_has_the_metrics_of_its_step(evaluated):
+  """By which the best are kept."""
+  (line,) = [line for line in measured(evaluated) if line["step"] == STEPS]
+  record = layout.read_record(layout.step_folder(evaluated))
+  assert {"step": STEPS, **record["metrics"]} == line
+
+
 # --- refusals ---
 
 
@@ -204,3 +213,8 @@ def test_other_settings_choose_other_examples(store, vocabulary, tmp_path):
   assert named["held_out"] == first["held_out"]
   assert {question.task.partition("_")[0] for question in named["unseen"]} <= {"demo.chain", "demo.odd"}
   assert set(sides_of(unseen="")) == {"held_out"}
+
+
+def test_best_of_nothing_is_refused(store, tmp_path):
+  with pytest.raises(UsageError, match="keep_best needs held-out evaluations"):
+    toy_run(tmp_path, store, 1, saving=Saving(keep_best=1))
