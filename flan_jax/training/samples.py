@@ -83,16 +83,16 @@ def _table(samples: Sequence[Sample]) -> Table:
 
 
 def _line(sample: Sample) -> str:
-  return f"{sample.task}, {_mark(sample)}: said {_short(sample.output)!r}, target {_short(sample.target)!r}"
+  return f"{_mark(sample)}, {sample.task}: said {_short(sample.output)!r}, target {_short(sample.target)!r}"
 
 
 def _block(sample: Sample) -> str:
   lines = (f"asked   {sample.prompt}", f"target  {sample.target}", f"said    {sample.output}")
-  return "\n".join([f"{sample.side} {sample.task} {_mark(sample)}", *lines])
+  return "\n".join([f"{_mark(sample)}: {sample.task}", *lines])
 
 
 def _mark(sample: Sample) -> str:
-  return "right" if sample.correct else "wrong"
+  return f"{SIDES[sample.side]}, {'right' if sample.correct else 'wrong'}"
 
 
 def _short(text: str, length: int = _WIDTH) -> str:

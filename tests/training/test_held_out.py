@@ -124,7 +124,7 @@ def evaluated(launch, tmp_path_factory):
   model_dir = tmp_path_factory.mktemp("evaluated")
   said = launch.finish(model_dir, "--held_out", "12")
   assert "step 12: held out: loss" in said
-  assert f"{TASK}, wrong: said" in said
+  assert f"held out, wrong, {TASK}: said" in said
   return model_dir
 
 
