@@ -22,6 +22,7 @@ COMMANDS = {
   "train": ("flan_jax.cli.train", "Finetune a model on a task or a mixture."),
   "eval": ("flan_jax.cli.eval", "Measure a checkpoint on examples that nobody trained on."),
   "infer": ("flan_jax.cli.infer", "Answer prompts."),
+  "convert": ("flan_jax.cli.convert", "Turn a checkpoint of T5X, Hugging Face or flan_jax into one of another kind."),
   "export": ("flan_jax.cli.export", "Write the texts of a mixture for use elsewhere: Parquet or JSONL."),
   "inspect": ("flan_jax.cli.inspect", "Look at collections, mixtures, data folders and examples, up to batch rows."),
   "diff": ("flan_jax.cli.diff", "Compare two mixtures or two runs: settings, tasks, shares, renderings."),

@@ -97,6 +97,16 @@ def load_vocabulary(name: str, data_dir: str | pathlib.Path | None = None, extra
   return Vocabulary(path, extra_ids)
 
 
+def is_unigram(path: pathlib.Path) -> bool:
+  """Whether a SentencePiece file is a unigram model, as T5's is; that of the demo collection is byte-pair encoding.
+
+  Raises:
+    FlanJaxError: it is no SentencePiece file.
+  """
+  spec = _model(path, _content(path)).trainer_spec
+  return spec.model_type == spec.UNIGRAM
+
+
 def _content(path: pathlib.Path) -> bytes:
   try:
     return path.read_bytes()
@@ -107,12 +117,16 @@ def _content(path: pathlib.Path) -> bytes:
     ) from None
 
 
-def _processor(path: pathlib.Path, content: bytes, extra_ids: int) -> tuple[sentencepiece.SentencePieceProcessor, int]:
-  """The model with sentinels, and how many had to be added for that."""
+def _model(path: pathlib.Path, content: bytes) -> sentencepiece_model_pb2.ModelProto:
   try:
-    model = sentencepiece_model_pb2.ModelProto.FromString(content)
+    return sentencepiece_model_pb2.ModelProto.FromString(content)
   except Exception:  # protobuf's DecodeError has another home in each of its versions
     raise errors.FlanJaxError(f"vocabulary {path}: not a SentencePiece model") from None
+
+
+def _processor(path: pathlib.Path, content: bytes, extra_ids: int) -> tuple[sentencepiece.SentencePieceProcessor, int]:
+  """The model with sentinels, and how many had to be added for that."""
+  model = _model(path, content)
   if any(piece.piece == _sentinel(0) for piece in model.pieces):
     extra_ids = 0
   # T5 numbers its sentinels from the end, so that span corruption's first one is the last id.

@@ -22,7 +22,7 @@ import orbax.checkpoint as ocp
 
 from flan_jax import processes
 from flan_jax.errors import UsageError
-from flan_jax.interop.damage import DamagedError, damaged_arrays, damaged_files, strange_arrays
+from flan_jax.interop.damage import DamagedError, damaged_arrays, damaged_files, strange_arrays, write_file_sums
 from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
 from flan_jax.models.stacking import is_stacked, stacked, unstacked
@@ -143,6 +143,19 @@ def to_save(items: Mapping[str, Arrays], record: Mapping[str, Any]) -> ocp.args.
   }
   saved = {item: ocp.args.PyTreeSave(tree) for item, tree in trees.items()}
   return ocp.args.Composite(**saved, **{RECORD: ocp.args.JsonSave(record)})
+
+
+def write_step(folder: pathlib.Path, items: Mapping[str, Arrays], record: Mapping[str, Any]) -> None:
+  """Writes a step's folder that is of no run; one process does so, and returns when all is on the disk.
+
+  Args:
+    folder: MODEL_DIR/checkpoints/STEP.
+    items: PARAMS, and OPTIMIZER where there is one, to their arrays.
+    record: `step`, `model` and what else is known (see the format).
+  """
+  with ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers())) as checkpointer:
+    checkpointer.save(folder.absolute(), args=to_save(items, record))
+  write_file_sums(folder)
 
 
 def damaged(folder: pathlib.Path, faults: list[str]) -> DamagedError:

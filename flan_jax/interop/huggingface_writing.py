@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from flan_jax.atomic import write_atomically
@@ -25,12 +24,11 @@ from flan_jax.interop.huggingface import (
   WEIGHTS,
   tensor_name,
 )
-from flan_jax.interop.tensors import Tensors
+from flan_jax.interop.tensors import DTYPES, Tensors
 from flan_jax.models.configs import T5Config
 
 SHARD_BYTES = 5 * 10**9
 _FILE_DTYPES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}  # safetensors' names
-_NUMPY = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16), "float16": np.dtype(np.float16)}
 # What transformers makes of feed_forward_proj, and older versions read.
 _DENSE = {"relu": "relu", "gated-gelu": "gelu_new", "gated-silu": "silu"}
 
@@ -67,7 +65,7 @@ def write_hugging_face(
     UsageError: transformers has no such network.
   """
   values = config_json(config, model_type, dtype)
-  sizes = {name: math.prod(shape) * _NUMPY[dtype].itemsize for name, shape in tensors.shapes().items()}
+  sizes = {name: math.prod(shape) * DTYPES[dtype].itemsize for name, shape in tensors.shapes().items()}
   shards = _shards(sizes, shard_bytes)
   for shard in shards:
     _write_shard(folder / shard.file, shard.names, tensors, dtype)
@@ -165,7 +163,7 @@ def _write_shard(file: pathlib.Path, names: Sequence[str], tensors: Tensors, dty
   end = 0
   for name in names:
     shape = shapes[name] if _keeps_order(name) else shapes[name][::-1]
-    begin, end = end, end + math.prod(shape) * _NUMPY[dtype].itemsize
+    begin, end = end, end + math.prod(shape) * DTYPES[dtype].itemsize
     header[tensor_name(name)] = {"dtype": _FILE_DTYPES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
   text = json.dumps(header, separators=(",", ":")).encode()
   text += b" " * (-len(text) % 8)  # the data begin at a multiple of 8
@@ -174,7 +172,7 @@ def _write_shard(file: pathlib.Path, names: Sequence[str], tensors: Tensors, dty
     for name in names:
       array = tensors.read(name)
       array = array if _keeps_order(name) else array.T
-      np.ascontiguousarray(array.astype(_NUMPY[dtype], copy=False)).tofile(out)
+      np.ascontiguousarray(array.astype(DTYPES[dtype], copy=False)).tofile(out)
 
 
 def _keeps_order(name: str) -> bool:

@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -18,7 +18,12 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
 from flan_jax.models.stacking import split_name
 
+if TYPE_CHECKING:
+  from flan_jax.interop.t5x import T5XMoments
+
 FLAN_JAX, T5X, HUGGING_FACE = "flan_jax", "t5x", "hf"  # kinds of checkpoints
+# Adafactor's `v`, `v_row` or `v_col` (the first argument) of a parameter (the second): of shape [1] where not in use.
+Moments = Callable[[str, str], np.ndarray]
 _MOMENT = re.compile(r"(?P<place>\d+)\.(?P<kind>v|v_row|v_col)\.(?P<name>.+)")
 _COUNT = re.compile(r"(?P<place>\d+)\.count")
 
@@ -86,12 +91,22 @@ class Source:
     if len(places) != 1 or any(name not in moments and not _COUNT.fullmatch(name) for name in wanted):
       raise UsageError(f"{self.path}: only Adafactor's state can be taken over, and this run's optimizer is another")
     if isinstance(self.tensors, OwnTensors):
-      arrays = self.tensors.restore(layout.OPTIMIZER, wanted)
+      if layout.OPTIMIZER not in self.record["arrays"]:
+        raise UsageError(f"{self.path} holds no state of an optimizer: start without train.initial_optimizer")
+      placed = {name: _sharded(shape, shape.sharding) for name, shape in wanted.items()}
+      arrays = self.tensors.restore(layout.OPTIMIZER, placed)
     else:
       of_moments = {name: wanted[name] for name in moments}
-      arrays = place(_t5x_moments(self, of_moments), of_moments)
+      arrays = place(_fitting(self, of_moments).read, of_moments)
     counts = {name: self.step if name.split(".")[0] in places else 0 for name in wanted if name not in moments}
     return arrays | place(lambda name: np.asarray(counts[name]), {name: wanted[name] for name in counts})
+
+  def moments(self) -> Moments | None:
+    """Adafactor's second moments, layers apart, as optax has them; None where there are none."""
+    if isinstance(self.tensors, OwnTensors):
+      return self.tensors.moments(self.record)
+    moments = _t5x_moments(self)
+    return moments and (lambda kind, name: moments.read(f"0.{kind}.{name}"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +183,21 @@ class OwnTensors:
     """Arrays of an item as `wanted` says, straight onto their devices."""
     return layout.restore(self._folder, {item: wanted})[item]
 
+  def moments(self, record: Mapping[str, Any]) -> Moments | None:
+    """As `Source.moments`; reads and checks the whole state."""
+    kinds = record["arrays"].get(layout.OPTIMIZER, {})
+    if not any(_MOMENT.fullmatch(name) for name in kinds):
+      return None
+    wanted = {name: _sharded(jax.ShapeDtypeStruct(tuple(shape), dtype), None) for name, (dtype, shape) in kinds.items()}
+    arrays = {name: np.asarray(array) for name, array in self.restore(layout.OPTIMIZER, wanted).items()}
+    by_name = {found.group("kind", "name"): arrays[found[0]] for name in arrays if (found := _MOMENT.fullmatch(name))}
+
+    def moment(kind: str, name: str) -> np.ndarray:
+      whole, layer = split_name(name)
+      return by_name[kind, name] if (kind, name) in by_name else by_name[kind, whole][layer]
+
+    return moment
+
 
 def _own(folder: pathlib.Path) -> Source | None:
   if not (folder / layout.RECORD).is_dir() and not layout.saved_steps(folder):
@@ -208,13 +238,18 @@ def _newest_of_t5x(folder: pathlib.Path) -> pathlib.Path:
   return max(steps, key=lambda each: int(each.name.removeprefix("checkpoint_")), default=folder)
 
 
-def _t5x_moments(source: Source, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> Callable[[str], np.ndarray]:
-  """What reads T5X's second moments by the names of training/state.py; raises UsageError where one does not fit."""
+def _t5x_moments(source: Source) -> "T5XMoments | None":
   from flan_jax.interop.t5x import T5XMoments, T5XTensors
 
-  if not isinstance(source.tensors, T5XTensors) or not source.tensors.has_moments():
+  tensors = source.tensors
+  return T5XMoments(tensors) if isinstance(tensors, T5XTensors) and tensors.has_moments() else None
+
+
+def _fitting(source: Source, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> "T5XMoments":
+  """T5X's second moments; raises UsageError where there are none, or one has not the shape that is wanted."""
+  moments = _t5x_moments(source)
+  if moments is None:
     raise UsageError(f"{source.path} holds no state of Adafactor: start without train.initial_optimizer")
-  moments = T5XMoments(source.tensors)
   faults = [
     f"{name} has shape {list(moments.shape(name))}, here {list(wanted[name].shape)}"
     for name in sorted(wanted)
@@ -226,7 +261,7 @@ def _t5x_moments(source: Source, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> 
       "T5X's scanned network factors kernels of any size, others those whose sides reach "
       "Adafactor.min_dim_size_to_factor; start without train.initial_optimizer"
     )
-  return moments.read
+  return moments
 
 
 def _file(path: pathlib.Path) -> pathlib.Path | None:

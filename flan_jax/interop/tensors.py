@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import jax
+import ml_dtypes
 import numpy as np
 
 from flan_jax.errors import FlanJaxError
@@ -12,6 +13,8 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
 
+# What parameters can be in a file; ours are float32.
+DTYPES = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16), "float16": np.dtype(np.float16)}
 _LISTED = 20  # faults that an error names; the rest are counted
 
 

@@ -1,0 +1,180 @@
+"""Conversions: arrays are the same after any way there and back, and nothing half written looks whole."""
+
+import json
+import os
+
+import jax
+import numpy as np
+import pytest
+
+from flan_jax.data.vocabularies import load_vocabulary
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.interop.convert import Wish, convert
+from flan_jax.interop.loading import load, open_source
+from flan_jax.interop.t5x_export import write_t5x
+from flan_jax.interop.t5x_storage import LAYOUTS, LEGACY, open_arrays
+from flan_jax.interop.tensors import layers_apart
+from flan_jax.models.configs import T5Config
+from flan_jax.models.model import Model
+from flan_jax.training.optimizers import Adafactor
+from flan_jax.training.state import new_state, optimizer_arrays
+
+VARIANTS = ["t5_1_1_tiny", "t5_1_0_tied_tiny", "t5_1_1_factored", "t5_1_1_tiny_scan"]
+TINY = T5Config(1152, 16, 2, 4, 24, 2, 1)
+
+
+class InMemory:
+  """Random parameters of a network, layers apart."""
+
+  def __init__(self, config):
+    self._params = jax.device_get(jax.jit(Model(config).init)(0))
+
+  def shapes(self):
+    return {name: array.shape for name, array in self._params.items()}
+
+  def read(self, name):
+    return self._params[name]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+  """A T5X checkpoint of TINY; read only."""
+  folder = tmp_path_factory.mktemp("tiny") / "checkpoint_7"
+  folder.mkdir()
+  write_t5x(folder, TINY, InMemory(TINY), layout=LEGACY, moments=None)
+  return folder
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_t5x_comes_back_from_our_own_kind_bit_for_bit(golden, variant, layout, tmp_path):
+  """Parameters, step and Adafactor's state, under the same names, from either layout to either."""
+  folder = golden / "t5x" / variant / "orbax/checkpoint_400"
+  convert(open_source(folder), tmp_path / "ours", Wish("flan_jax"))
+  report = convert(open_source(tmp_path / "ours"), tmp_path / "back", Wish("t5x", layout=layout))
+  arrays, back = open_arrays(folder), open_arrays(tmp_path / "back")
+  assert report["destination"]["step"] == 400
+  assert set(back) == set(arrays)
+  for name in arrays:
+    assert (back.dtype(name), back.read(name).tobytes()) == (arrays.dtype(name), arrays.read(name).tobytes()), name
+
+
+@pytest.mark.parametrize("kind", ["t5_1_0", "t5_1_1", "mt5"])
+def test_hugging_face_comes_back_from_our_own_kind_bit_for_bit(golden, kind, tmp_path):
+  source = open_source(golden / "hf" / kind)
+  golden_file = golden / "hf" / kind / "golden.npz"
+  ours = convert(source, tmp_path / "ours", Wish("flan_jax", scan=True), golden_file)
+  back = convert(open_source(tmp_path / "ours"), tmp_path / "back", Wish("hf"), golden_file)
+  assert open_source(tmp_path / "ours").config.scan_layers
+  assert max(*ours["check"].values(), *back["check"].values()) < 1e-4
+  _check_same(open_source(tmp_path / "back"), source)
+
+
+def test_shared_biases_become_one_a_layer_for_the_scanned_network_and_back(golden, tmp_path):
+  folder = golden / "t5x/t5_1_1_tiny"
+  source = open_source(folder / "legacy/checkpoint_400")
+  report = convert(source, tmp_path / "scanned", Wish("t5x", scan=True), folder / "golden.npz")
+  assert max(report["check"].values()) < 1e-4
+  assert any("left out" in note and "afresh" in note for note in report["notes"])
+  scanned = open_source(tmp_path / "scanned")
+  assert (scanned.config.scan_layers, scanned.config.relative_bias, scanned.step) == (True, "per_layer", 0)
+  convert(scanned, tmp_path / "back", Wish("t5x", scan=False))
+  _check_same(open_source(tmp_path / "back"), source)
+
+
+def test_biases_that_differ_cannot_be_shared(golden, tmp_path):
+  source = open_source(golden / "t5x/t5_1_1_tiny_scan/orbax/checkpoint_400")
+  for wish in (Wish("hf"), Wish("t5x", scan=False)):
+    with pytest.raises(UsageError, match=r"layers_1\.relpos_bias\.rel_embedding is not .*--to t5x --scan"):
+      convert(source, tmp_path / "out", wish)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_what_fails_the_check_is_not_written(golden, tmp_path):
+  folder = golden / "t5x/t5_1_1_tiny"
+  arrays = dict(np.load(folder / "golden.npz"))
+  arrays["packed_logits"] = arrays["packed_logits"] + 2e-4 * (np.arange(arrays["packed_logits"].shape[-1]) == 5)
+  np.savez(tmp_path / "golden.npz", **arrays)
+  with pytest.raises(FlanJaxError, match=r"packed_logits by 0\.0002.*nothing was written"):
+    convert(open_source(folder / "legacy/checkpoint_400"), tmp_path / "out", Wish("hf"), tmp_path / "golden.npz")
+  assert [path.name for path in tmp_path.iterdir()] == ["golden.npz"]
+
+
+def test_only_real_targets_are_compared(golden, tmp_path):
+  """What T5X computed on padding is nobody's concern."""
+  folder = golden / "t5x/t5_1_1_tiny"
+  arrays = dict(np.load(folder / "golden.npz"))
+  arrays["logits"] = np.where((arrays["targets"] > 0)[..., None], arrays["logits"], 1e9)
+  np.savez(tmp_path / "golden.npz", **arrays)
+  report = convert(open_source(folder / "orbax/checkpoint_400"), tmp_path / "m", Wish("hf"), tmp_path / "golden.npz")
+  assert max(report["check"].values()) < 1e-4
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut"])
+def test_a_broken_golden_is_named(tiny, tmp_path, content):
+  (tmp_path / "golden.npz").write_bytes(content)
+  with pytest.raises(FlanJaxError, match=r"golden\.npz: cannot be read"):
+    convert(open_source(tiny), tmp_path / "out", Wish("hf"), tmp_path / "golden.npz")
+
+
+def test_a_destination_that_holds_something_is_left_alone(tiny, tmp_path):
+  (tmp_path / "out").mkdir()
+  (tmp_path / "out" / "mine").touch()
+  with pytest.raises(UsageError, match="holds something already"):
+    convert(open_source(tiny), tmp_path / "out", Wish("hf"))
+  assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
+  (tmp_path / "out" / "mine").unlink()
+  convert(open_source(tiny), tmp_path / "out", Wish("hf"))
+
+
+@pytest.mark.parametrize("to", ["flan_jax", "t5x", "hf"])
+def test_the_destination_gets_its_name_last(tiny, tmp_path, monkeypatch, to):
+  """A kill before that leaves no folder of that name; an interrupt leaves nothing."""
+  replace = os.replace
+
+  def replaced(one, other):
+    if str(other).endswith("/out"):
+      assert open_source(one).tensors.shapes() == open_source(tiny).tensors.shapes()
+      raise KeyboardInterrupt
+    replace(one, other)
+
+  monkeypatch.setattr(os, "replace", replaced)
+  with pytest.raises(KeyboardInterrupt):
+    convert(open_source(tiny), tmp_path / "out", Wish(to))
+  assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("to", ["t5x", "hf"])
+def test_half_precision_is_rounded_once(tiny, tmp_path, to, dtype):
+  convert(open_source(tiny), tmp_path / "half", Wish(to, dtype=dtype))
+  half, whole = open_source(tmp_path / "half"), open_source(tiny)
+  for name in whole.tensors.shapes():
+    array = half.tensors.read(name)
+    assert array.dtype.name == dtype
+    np.testing.assert_array_equal(array, whole.tensors.read(name).astype(array.dtype))
+
+
+def test_wishes_that_nobody_can_fulfil(tiny):
+  for wish in ({"to": "flan_jax", "dtype": "bfloat16"}, {"to": "hf", "scan": True}):
+    with pytest.raises(UsageError, match="--"):
+      Wish(**wish)
+
+
+def test_our_own_kind_holds_all_that_decoding_and_adafactor_need(tiny, tmp_path):
+  report = convert(open_source(tiny), tmp_path / "m", Wish("flan_jax", vocabulary=load_vocabulary("demo")))
+  loaded = load(tmp_path / "m")
+  assert loaded.vocabulary_path == tmp_path / "m" / "vocabulary.model"
+  assert loaded.extra["vocabulary"]["sha256"] == load_vocabulary("demo").sha256
+  assert json.loads(json.dumps(report))["parameters"] == sum(x.size for x in loaded.params.values())
+  state = jax.eval_shape(lambda: new_state(Model(TINY).init(0), Adafactor().transformation(lambda step: 1.0)))
+  wanted = optimizer_arrays(state)
+  arrays = open_source(tmp_path / "m").optimizer_arrays(wanted)
+  assert {name: (x.shape, x.dtype) for name, x in arrays.items()} == {n: (x.shape, x.dtype) for n, x in wanted.items()}
+
+
+def _check_same(source, expected):
+  assert layers_apart(source.config) == layers_apart(expected.config)
+  assert set(source.tensors.shapes()) == set(expected.tensors.shapes())
+  for name in expected.tensors.shapes():
+    np.testing.assert_array_equal(source.tensors.read(name), expected.tensors.read(name), err_msg=name)
