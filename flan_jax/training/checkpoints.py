@@ -25,6 +25,9 @@ from flan_jax.training.guard import GuardState
 from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
 from flan_jax.training.windows import Jump
 
+# Seconds until a save that is not done counts as failed; 45 GB take 25 minutes at 30 MB/s, more than Orbax waits for.
+_PATIENCE = 4 * 3600
+
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +114,7 @@ class Checkpoints:
     options = ocp.CheckpointManagerOptions(
       preservation_policy=preservation_policy.AnyPreservationPolicy(kept),
       # Runs in the first process when all files are there, before the folder gets its name.
-      async_options=ocp.options.AsyncOptions(post_finalization_callback=self._write_file_sums),
+      async_options=ocp.options.AsyncOptions(_PATIENCE, post_finalization_callback=self._write_file_sums),
       lightweight_initialize=True,  # else it reads Orbax's own metadata of each step, which may be damaged
     )
     self._manager = ocp.CheckpointManager(self._folder, options=options, item_handlers=layout.handlers())

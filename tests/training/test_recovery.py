@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import write_file_sums
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from tests.interop.saved import RECORD, check_same, files_of, flip, save, state, trainer
-from tests.training.launching import randomly
+from tests.training.launching import KILLED, ROOT, randomly
 
 # Orbax leaves the futures of a failed read behind.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -181,3 +182,35 @@ def test_a_kill_at_any_moment_of_a_save_costs_nothing(tmp_path):
     moment = alike[len(alike) // 2]
     _check_goes_on_from(moment, newest)
     assert all(path.name.isdecimal() for path in (moment / "checkpoints").iterdir())
+
+
+_KILLED_WHILE_SAVING = """
+import os, pathlib, signal, sys
+from tests.interop.saved import save
+folder, kill_at, events = pathlib.Path(sys.argv[1]), int(sys.argv[2]), 0
+save(folder, (0, 5))
+
+def heard(event, arguments):
+  global events
+  if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir") and str(folder) in str(arguments[0]):
+    events += 1
+    if events == kill_at:
+      os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(heard)
+save(folder, (10,))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_a_process_killed_in_the_middle_of_a_save_goes_on(part, launch, tmp_path):
+  """For good, at a file event drawn from each quarter of them."""
+  kill_at = randomly(f"kill in part {part}").randrange(1 + 12 * part, 13 + 12 * part)
+  command = [sys.executable, "-c", _KILLED_WHILE_SAVING, str(tmp_path), str(kill_at)]
+  ended = subprocess.run(command, cwd=ROOT, env=launch.environment, capture_output=True, text=True, check=False)
+  assert ended.returncode == KILLED, f"at event {kill_at}: {ended.stderr}"
+  _check_goes_on_from(tmp_path, max(layout.saved_steps(tmp_path)))
+  assert 5 in layout.saved_steps(tmp_path)
+  save(tmp_path, (15,))
+  _check_goes_on_from(tmp_path, 15)
