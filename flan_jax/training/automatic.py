@@ -126,11 +126,36 @@ def choose(training: "Training", devices: Devices) -> Choice:
   )
 
 
-def on_its_mesh(training: "Training", devices: Devices, usable: float = Auto.usable) -> Choice | None:
-  """The cheapest remat policy and number of microbatches with which a run of a given mesh fits; None if none does.
+def out_of_memory(training: "Training", devices: Devices | None = None) -> str:
+  """What to say to whose run did not fit: the estimate, and the settings that need at most three quarters of it.
 
-  For whoever ran out of memory.
+  Args:
+    devices: those that are here, if not given.
   """
+  devices = devices or Devices.here()
+  training = dataclasses.replace(training, partitioning=Partitioning(**training.partitioning.sizes(devices.count)))
+  now = estimate(training, devices)
+  limit = min(Auto.usable, 0.75 * now.total / devices.memory)
+  ways = []
+  if choice := on_its_mesh(training, devices, limit):
+    ways.append(f"{_changed(training, choice.training)} on the same mesh ({choice.estimate.total / 1e9:.1f} GB)")
+  plain = dataclasses.replace(training.model, remat_policy="none")
+  try:
+    auto = choose(dataclasses.replace(training, model=plain, accumulation=1, partitioning=Auto(limit)), devices)
+    ways.append(
+      f"--sharding auto, which takes {_changed(training, auto.training)} ({auto.estimate.total / 1e9:.1f} GB)"
+    )
+  except UsageError:
+    pass
+  hint = f"By estimate this would do: {'; or '.join(ways)}" if ways else "Nothing else fits by estimate"
+  return (
+    f"out of memory: {devices.count} x {devices.kind} have {devices.memory / 1e9:.0f} GB each, the step needs {now} of "
+    f"each by estimate. {hint}. More devices, shorter rows or a smaller batch need less, too"
+  )
+
+
+def on_its_mesh(training: "Training", devices: Devices, usable: float = Auto.usable) -> Choice | None:
+  """The cheapest remat policy and number of microbatches with which a run of a given mesh fits; None if none does."""
   sizes = training.partitioning.sizes(devices.count)
   for remat, accumulation in itertools.product(REMAT_NAMES, (1, 2, 4, 8, 16, 32, 64)):
     if training.batch_size % (sizes["data"] * sizes["fsdp"] * accumulation) == 0:
@@ -140,6 +165,19 @@ def on_its_mesh(training: "Training", devices: Devices, usable: float = Auto.usa
       if choice.estimate.total <= usable * devices.memory:
         return choice
   return None
+
+
+def _changed(before: "Training", after: "Training") -> str:
+  """The settings that differ, as gin."""
+  sizes = [
+    f"Partitioning.{axis}={size}"
+    for axis, size in dataclasses.asdict(after.partitioning).items()
+    if size != getattr(before.partitioning, axis)
+  ]
+  model = f"T5Config.remat_policy={after.model.remat_policy}"
+  accumulation = f"ACCUMULATION={after.accumulation}"
+  changed = [*sizes, *([model] if after.model.remat_policy != before.model.remat_policy else [])]
+  return " ".join([*changed, *([accumulation] if after.accumulation != before.accumulation else [])])
 
 
 def estimate(training: "Training", devices: Devices) -> Estimate:

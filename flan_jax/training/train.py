@@ -184,6 +184,10 @@ class Training:
           print(said, file=sys.stderr, flush=True)
         steps = layout.saved_steps(pathlib.Path(self.model_dir).expanduser())
         return Outcome(max(steps, default=0), signal.SIGTERM.name)
+      except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+          raise
+        raise FlanJaxError(automatic.out_of_memory(self)) from error
 
   def _run(self, stop: StopRequest) -> Outcome:
     processes.check_same(_settings(self))

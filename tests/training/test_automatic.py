@@ -1,17 +1,20 @@
 """What is chosen for devices that need not be here, and that a run holds to what was chosen."""
 
 import dataclasses
+import re
 
 import gin
+import jax
 import pytest
 
 from flan_jax import configuration
-from flan_jax.errors import UsageError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.models.configs import T5Config
 from flan_jax.training import accelerators, automatic
 from flan_jax.training.automatic import Auto, Devices, choose, estimate
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.train import Training
+from flan_jax.training.trainer import Trainer
 from tests.training.toy_run import toy_run
 
 LARGE = T5Config(32128, 1024, 16, 64, 2816, 24, 24)
@@ -112,6 +115,26 @@ def test_a_mesh_that_is_given_is_made_to_fit():
   assert choice.training.partitioning == fsdp.partitioning
   assert choice.estimate.total <= 0.8 * here.memory < estimate(fsdp, here).total
   assert automatic.on_its_mesh(fsdp, Devices("TPU v0", 16, 1e9)) is None
+
+
+def test_out_of_memory_says_which_knobs_with_figures():
+  here = devices("NVIDIA A100-SXM4-80GB", 8)
+  said = automatic.out_of_memory(dataclasses.replace(run(), partitioning=Partitioning(1, -1, 1)), here)
+  needed, on_mesh, auto = (float(size) for size in re.findall(r"(\d+\.\d) GB[ )]", said))
+  assert f"the step needs {needed} GB (activations" in said
+  assert f"ACCUMULATION=4 on the same mesh ({on_mesh} GB); or --sharding auto, which takes Partitioning.data=8" in said
+  assert max(on_mesh, auto) <= 64 < needed
+  small = dataclasses.replace(run(), partitioning=Partitioning())
+  assert "Nothing else fits by estimate" in automatic.out_of_memory(small, Devices("TPU v0", 1, 1e9))
+
+
+def test_a_run_that_is_out_of_memory_ends_with_that(store, tmp_path, monkeypatch):
+  def exhausted(self, state, batch):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes.")
+
+  monkeypatch.setattr(Trainer, "step", exhausted)
+  with pytest.raises(FlanJaxError, match=r"^out of memory: 8 x cpu have .* GB each, the step needs 0\.\d GB"):
+    toy_run(tmp_path, store, 2).run()
 
 
 def test_devices_that_nobody_knows_are_said(monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flan_jax.data.segments import EncoderDecoderRows, Sequences
-from flan_jax.models.configs import T5Config
+from flan_jax.models.configs import REMAT_NAMES, T5Config
 from flan_jax.models.model import Model
 from flan_jax.training.losses import Loss
 from flan_jax.training.memory import estimate
@@ -86,6 +86,7 @@ def test_every_knob_turns_its_part():
   """Remat and microbatches the activations, fsdp what is held, a batch twice as large all activations."""
   plain = _estimate(NARROW, Partitioning(), 8, 64, 512, 128)
   policies = [dataclasses.replace(NARROW, remat_policy=policy) for policy in ("none", "dots", "full")]
+  assert {config.remat_policy for config in policies} == set(REMAT_NAMES)
   kept = [_estimate(config, Partitioning(), 8, 64, 512, 128).activations for config in policies]
   assert kept[0] > kept[1] > kept[2] > 0
   assert _estimate(NARROW, Partitioning(), 8, 64, 512, 128, 4).activations == plain.activations / 4
