@@ -1,4 +1,4 @@
 """Training: partitioning, train state, losses, optimizers, schedules, checkpoints, the loop.
 
-May import models, data and interop; nothing here imports TensorFlow, decoding or evaluation.
+May import evaluation, models, data and interop; nothing here imports TensorFlow, nor decoding but through evaluation.
 """

@@ -14,7 +14,7 @@ from flan_jax.training.writers import Writers, cut_after
 
 FILE = "samples.jsonl"  # in MODEL_DIR
 # Begins the names of metrics, such as 'unseen/loss' -> for people.
-SIDES = {"held_out": "held out", "unseen": "unseen tasks"}
+SIDES = {"held_out": "new examples", "unseen": "unseen tasks"}
 _SHOWN = 4  # on the terminal, of each side; the file has all
 _WIDTH = 100  # characters of a text in a plain line
 

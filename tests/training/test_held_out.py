@@ -123,8 +123,8 @@ def measured(model_dir):
 def evaluated(launch, tmp_path_factory):
   model_dir = tmp_path_factory.mktemp("evaluated")
   said = launch.finish(model_dir, "--held_out", "12")
-  assert "step 12: held out: loss" in said
-  assert f"held out, wrong, {TASK}: said" in said
+  assert "step 12: new examples: loss" in said
+  assert f"new examples, wrong, {TASK}: said" in said
   return model_dir
 
 

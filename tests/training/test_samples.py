@@ -65,10 +65,11 @@ def test_a_pipe_gets_plain_lines(shown):
   heard, said = shown(io.StringIO())
   first, *lines = said.splitlines()
   assert first == (
-    "step 1,200: held out: loss 1.2500, accuracy 50.0%, exact match 25.0%; unseen tasks: loss 2.0000, accuracy 12.5%"
+    "step 1,200: new examples: loss 1.2500, accuracy 50.0%, exact match 25.0%; "
+    "unseen tasks: loss 2.0000, accuracy 12.5%"
   )
   assert len(lines) == 4 + 1  # of the first side the first four
-  assert lines[0] == "  held out, wrong, demo.t0: said '[no]', target 'yes indeed'"
+  assert lines[0] == "  new examples, wrong, demo.t0: said '[no]', target 'yes indeed'"
   assert lines[-1].startswith("  unseen tasks, right, demo.t9")
   assert heard.lines == [{"step": 1200, **METRICS}]
 
