@@ -25,6 +25,7 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 
 KINDS = (FLAN_JAX, T5X, HUGGING_FACE)
+_KEPT = ("vocabulary", "mixture", "tasks", "task_feature_lengths")  # of our own record
 _MT5_ROWS = 250_000  # mT5's vocabulary has 250,112 rows, T5's 32,128
 
 
@@ -160,8 +161,9 @@ def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[s
   if (moments := source.moments()) is not None:
     items[layout.OPTIMIZER] = _adafactor_arrays(config, moments, step)
   vocabulary, extra_ids = _vocabulary(source, wish, notes)
-  record = {**source.record, "model": dataclasses.asdict(config), "step": step, "converted_from": source.path}
-  record.pop("data", None)  # what a run goes on with: this is of none
+  # Without what a run would go on with: this is of none.
+  record = {name: source.record[name] for name in _KEPT if name in source.record}
+  record |= {"model": dataclasses.asdict(config), "step": step, "converted_from": source.path}
   if vocabulary is not None:
     shutil.copyfile(vocabulary, folder / layout.VOCABULARY_FILE)
     own = Vocabulary(folder / layout.VOCABULARY_FILE, extra_ids)

@@ -27,7 +27,11 @@ class Tensors(Protocol):
     ...
 
   def read(self, name: str) -> np.ndarray:
-    """One array, of the dtype that it is stored in. Raises FlanJaxError where its file is damaged."""
+    """One array, of the dtype that it is stored in, which nobody changes afterwards: no view of a mapped file.
+
+    Raises:
+      FlanJaxError: its file is damaged.
+    """
     ...
 
 
@@ -85,7 +89,7 @@ def read_whole(read: Callable[[str], np.ndarray], name: str, shape: tuple[int, .
 
 
 def _on_devices(array: np.ndarray, wanted: jax.ShapeDtypeStruct) -> jax.Array:
-  # A copy in memory of its own: JAX may keep what it is given, and that may be a mapped file.
-  array = np.array(array, wanted.dtype, order="C")
+  # JAX may keep this memory as its own, which is why `Tensors.read` gives away what it gives.
+  array = np.ascontiguousarray(array, wanted.dtype).reshape(wanted.shape)
   sharding = wanted.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
   return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])

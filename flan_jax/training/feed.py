@@ -80,6 +80,8 @@ def past_feed(model_dir: pathlib.Path) -> Feed:
     StoreError: a store is damaged or no more.
   """
   record = layout.read_record(layout.step_folder(model_dir))
+  if "data" not in record:
+    raise UsageError(f"{model_dir} holds a converted checkpoint, which no run here has trained: it has no rows")
   before, folder = record["data"], pathlib.Path(record["store_dir"])
   if not folder.is_dir():
     raise UsageError(f"the stores of {model_dir} were in {folder}, which is not there; only they know its rows")

@@ -177,6 +177,41 @@ def test_a_missing_and_a_damaged_chunk_are_named(broken):
       open_source(broken).parameters()
 
 
+def test_truncated_and_missing_files_of_the_orbax_layout_are_named(golden, tmp_path):
+  """Nodes of its database have sums, its arrays none: a flipped bit in them is another value, for Orbax as for us."""
+  whole = golden / "t5x/t5_1_0_tied_tiny/orbax/checkpoint_400"
+  for path in whole.rglob("*"):
+    copy = tmp_path / path.relative_to(whole)
+    copy.mkdir() if path.is_dir() else shutil.copyfile(path, copy)
+  files = [path for path in (tmp_path / "state").rglob("*") if path.is_file() and path.stat().st_size > 5_000]
+  files = [path for path in files if path.parent.name == "d"]
+  assert len(files) > 3
+  for file in files:
+    content = file.read_bytes()
+    for change in (lambda file=file, content=content: file.write_bytes(content[: len(content) // 2]), file.unlink):
+      change()
+      with pytest.raises(FlanJaxError, match=r"cannot be read as a T5X checkpoint|chunks are missing"):
+        _read_all(tmp_path)
+    file.write_bytes(content)
+  assert _read_all(tmp_path).keys() == _read_all(whole).keys()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_url_is_read_as_a_folder_is(golden, layout):
+  """gs:// goes the same way: all is read through TensorStore's stores."""
+  folder = golden / "t5x/t5_1_1_tiny" / layout / "checkpoint_400"
+  from_url, from_folder = open_source(f"file://{folder.resolve()}"), open_source(folder)
+  assert from_url.config == from_folder.config
+  jax.tree.map(np.testing.assert_array_equal, from_url.parameters(), from_folder.parameters())
+
+
+def test_a_folder_of_checkpoints_gives_the_newest(golden, tmp_path):
+  for step in (9, 10):
+    shutil.copytree(golden / "t5x/t5_1_1_tiny/legacy/checkpoint_400", tmp_path / f"checkpoint_{step}")
+  assert open_source(tmp_path).path == str(tmp_path / "checkpoint_10")
+  assert open_source(tmp_path / "checkpoint_9" / "checkpoint").path == str(tmp_path / "checkpoint_9")
+
+
 def test_parameters_that_do_not_fit_are_all_named(broken):
   """Of another shape, missing and unknown ones in one error."""
   import msgpack
@@ -235,6 +270,11 @@ def test_a_state_that_does_not_fit_is_refused(golden):
   wanted = jax.eval_shape(lambda: new_state(Model(source.config).init(0), Adafactor().transformation(lambda step: 1.0)))
   with pytest.raises(UsageError, match=r"arrays of Adafactor's state do not fit.*scanned network factors"):
     source.optimizer_arrays(optimizer_arrays(wanted))
+
+
+def _read_all(folder):
+  arrays = open_arrays(folder)
+  return {name: arrays.read(name) for name in arrays}
 
 
 def _loss(model, params, batch):
