@@ -49,7 +49,8 @@ class Trainer:
     self._seed = settings.seed
     self._optimizer = optimizer.transformation(self.learning_rate)
     self._rows = partitioning.batch_sharding(mesh)
-    self.shardings = partitioning.state_shardings(abstract_state(model, self._optimizer), model.axes(), mesh)
+    self._shapes = abstract_state(model, self._optimizer)
+    self.shardings = partitioning.state_shardings(self._shapes, model.axes(), mesh)
     gathers = partitioning.gather_over(mesh), partitioning.gather_over(mesh, model.dtype)
     placement = Placement(self._rows, self.shardings.params, *gathers)
     plain = dataclasses.replace(settings.loss, label_smoothing=0.0, z_loss=0.0)
@@ -128,7 +129,7 @@ class Trainer:
     def placed(shape, sharding):
       return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
 
-    return jax.tree.map(placed, abstract_state(self.model, self._optimizer), self.shardings)
+    return jax.tree.map(placed, self._shapes, self.shardings)
 
   def info(self) -> str:
     """The text of model-info.txt."""
