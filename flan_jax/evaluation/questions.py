@@ -32,7 +32,7 @@ def questions(
   Args:
     data_dir: the user's data folder; a task whose file is not there is passed over.
     fits_prompt: exemplars of few-shot prompts are dropped until it holds.
-    fits: what does not fit is left out.
+    fits: what does not fit is left out, as is a prompt that an earlier example has asked.
     seed: of the order and of the rendering.
 
   Returns:
@@ -49,7 +49,10 @@ def questions(
     formats = formats_of(task, by_weight, data_dir)[:1]
     if formats and sources.missing_file(specs.get_task(task, data_dir), data_dir) is None:
       prompts = held_out_prompts(task, data_dir, formats, of_a_task, seed=seed, shots=part.shots, fits=fits_prompt)
-      found.append([prompt for prompt in prompts if fits(prompt)])
+      different: dict[str, Rendered] = {}
+      for prompt in filter(fits, prompts):
+        different.setdefault(prompt.inputs, prompt)  # several examples may ask the same and answer differently
+      found.append(list(different.values()))
   turns = range(max(map(len, found), default=0))
   return [prompts[turn] for turn in turns for prompts in found if turn < len(prompts)][:n]
 

@@ -7,6 +7,7 @@ import pytest
 from flan_jax.data import related_clusters, specs
 from flan_jax.data.mixtures import get_mixture
 from flan_jax.data.rendering import Renderer
+from flan_jax.evaluation.examples import held_out_prompts
 from flan_jax.evaluation.questions import from_json, questions, to_json, unseen_mixture
 
 
@@ -25,7 +26,7 @@ def asked(demo):
 
 
 def test_they_are_held_out_and_come_in_turn_over_tasks(demo, asked):
-  assert len({(each.task, each.example_id) for each in asked}) == len(asked) == 40
+  assert len({each.inputs for each in asked}) == len(asked) == 40
   assert {each.task for each in asked} <= set(demo.tasks)
   for each in asked:
     source, splits = (renderer := Renderer(each.task)).source, renderer.splits
@@ -84,3 +85,13 @@ def test_what_was_trained_on_before_is_not_unseen(demo):
   everything = get_mixture("demo_all")
   assert unseen_mixture(demo, everything.tasks, None) is None
   assert unseen_mixture(demo, [*everything.tasks, "a_user_s_own_task"], None) is None
+
+
+def test_a_question_with_several_answers_is_asked_once(monkeypatch):
+  def twice(*arguments, **settings):
+    return [prompt for prompt in held_out_prompts(*arguments, **settings) for _ in range(2)]
+
+  mixture = get_mixture("demo.number_smallest")
+  expected = ask(mixture, 8)
+  monkeypatch.setattr("flan_jax.evaluation.questions.held_out_prompts", twice)
+  assert ask(mixture, 8) == expected
