@@ -9,7 +9,7 @@ from flan_jax.cli import row_view
 from flan_jax.cli.main import run
 from flan_jax.errors import FlanJaxError
 from flan_jax.interop import checkpoints as layout
-from flan_jax.training import train
+from flan_jax.training import run as running
 from flan_jax.training.checkpoints import Saving
 from flan_jax.training.guard import Guard
 from flan_jax.training.trainer import Trainer
@@ -34,7 +34,7 @@ class Poisoned(Trainer):
 @pytest.fixture
 def poisoned_run(store, tmp_path, monkeypatch):
   """A function that trains with these batches poisoned."""
-  monkeypatch.setattr(train, "Trainer", Poisoned)
+  monkeypatch.setattr(running, "Trainer", Poisoned)
 
   def trained(poisoned, **guard):
     monkeypatch.setattr(Poisoned, "placed", [])

@@ -66,7 +66,7 @@ def test_its_rows_can_be_made_again_from_its_folder(store, trained):
 @pytest.mark.parametrize("objective", [None, PrefixLM(), SpanCorruption(noise_density=0.2)])
 def test_another_objective_does_not_go_on_with_it(store, trained, objective, monkeypatch):
   monkeypatch.setattr("os.cpu_count", lambda: 1)  # starting workers takes longer than preparing
-  monkeypatch.setattr("flan_jax.training.train.Trainer", None)  # refused before anything is made
+  monkeypatch.setattr("flan_jax.training.run.Trainer", None)  # refused before anything is made
   with pytest.raises(UsageError, match="objective was"):
     toy_run(trained, store, STEPS + 1, objective=objective).run()
 

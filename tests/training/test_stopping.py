@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from flan_jax.interop import checkpoints as layout
-from flan_jax.training import train
+from flan_jax.training import run
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.stopping import Stopped, StopRequest
 from tests.training.toy_run import STEPS, toy_run
@@ -19,8 +19,8 @@ def _send(name: str) -> None:
 
 
 def test_sigterm_while_a_run_prepares_ends_it(store, tmp_path, monkeypatch, capfd):
-  monkeypatch.setattr(train, "open_feed", lambda *_: _send("SIGTERM"))
-  assert toy_run(tmp_path, store, STEPS).run() == train.Outcome(0, "SIGTERM")
+  monkeypatch.setattr(run, "open_feed", lambda *_: _send("SIGTERM"))
+  assert toy_run(tmp_path, store, STEPS).run() == run.Outcome(0, "SIGTERM")
   assert f"before the first step: nothing in {tmp_path} is lost, the same command goes on" in capfd.readouterr().err
   assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -35,7 +35,7 @@ def test_sigterm_while_a_run_restores_loses_nothing(store, whole, tmp_path, monk
     return restore(*arguments)
 
   monkeypatch.setattr(Checkpoints, "restore", signalled)
-  assert toy_run(model_dir, store, STEPS + 1).run() == train.Outcome(STEPS, "SIGTERM")
+  assert toy_run(model_dir, store, STEPS + 1).run() == run.Outcome(STEPS, "SIGTERM")
   assert {path.name for path in (model_dir / "checkpoints").iterdir()} == {"0", str(STEPS)}
   assert layout.faults(layout.step_folder(model_dir)) == []
 

@@ -127,7 +127,7 @@ def test_the_row_command_prints_text_and_json(whole, capsys):
 
 @pytest.fixture
 def _nothing_is_compiled(monkeypatch):
-  monkeypatch.setattr("flan_jax.training.train.Trainer", _fail)
+  monkeypatch.setattr("flan_jax.training.run.Trainer", _fail)
 
 
 def _fail(*_, **__):

@@ -23,7 +23,7 @@ from flan_jax.data.prepare import prepare
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
-from flan_jax.training import train
+from flan_jax.training import run
 from flan_jax.training.checkpoints import Saving
 from flan_jax.training.held_out import HeldOut
 from flan_jax.training.partitioning import Partitioning
@@ -154,7 +154,7 @@ def main() -> None:
     _keep_compilations()
     rows.parent.mkdir(parents=True, exist_ok=True)
     Observed.rows = rows.open("w")
-    train.Trainer = Observed
+    run.Trainer = Observed
     training.run()
   if heavy := {"tensorflow", "seqio"} & set(sys.modules):
     raise SystemExit(f"training on a prepared mixture imported {', '.join(heavy)}")

@@ -1,0 +1,225 @@
+"""A run from its settings to its last checkpoint: what it is made of, the loop, the way back when it goes astray."""
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import jax
+
+from flan_jax import processes, progress
+from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.interop import checkpoints as layout
+from flan_jax.models.configs import T5Config
+from flan_jax.models.model import Model
+from flan_jax.training import description, held_out, partitioning, profiling, resuming, skipped, watchdog
+from flan_jax.training.accelerators import accelerator
+from flan_jax.training.checkpoints import Checkpoints
+from flan_jax.training.feed import open_feed
+from flan_jax.training.flops import training_flops
+from flan_jax.training.held_out import Evaluation
+from flan_jax.training.loop import IN_FLIGHT, Batches, Reached, Watchers, run_steps
+from flan_jax.training.metrics import Meter
+from flan_jax.training.profiling import Profiler
+from flan_jax.training.samples import Samples
+from flan_jax.training.skipped import SkippedBatches
+from flan_jax.training.state import TrainState
+from flan_jax.training.step import StepSettings
+from flan_jax.training.stopping import StopRequest
+from flan_jax.training.trainer import Trainer
+from flan_jax.training.writers import Line, Writers
+
+if TYPE_CHECKING:
+  from flan_jax.training.train import Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """Where a run came to: the updates done, and the signal that stopped it (None: it is finished)."""
+
+  step: int
+  stopped_by: str | None
+
+  @classmethod
+  def of(cls, reached: Reached, train_steps: int) -> "Outcome":
+    stopped = reached.stopped_by and reached.step < train_steps
+    return cls(reached.step, signal.Signals(reached.stopped_by).name if stopped else None)
+
+
+class Run:
+  """What settings become, made in an order in which mistakes show while they are cheap."""
+
+  def __init__(self, training: "Training"):
+    """Opens everything and prepares what is missing; nothing is compiled.
+
+    Raises:
+      FlanJaxError: what the user can mend.
+    """
+    self.training = training
+    processes.check_same(description.settings(training))
+    self.model_dir = _writable(training.model_dir)
+    processes.check_shared(self.model_dir)
+    self.vocabulary = load_vocabulary(training.vocabulary, training.data_dir)
+    _check_vocabulary(training.model, self.vocabulary)
+    mesh = training.partitioning.mesh()
+    partitioning.check_batch_size(training.batch_size, mesh, training.accumulation)
+    self.rows = partitioning.process_rows(mesh, training.batch_size)
+    resuming.set_damaged_aside(self.model_dir)
+    resuming.check_model(self.model_dir, training.model, self.vocabulary.sha256)
+    self.initial = resuming.initial_checkpoint(
+      training.initial_checkpoint_path, training.model, self.vocabulary.sha256, self.model_dir
+    )
+    self.feed = open_feed(training, self.vocabulary)
+    processes.check_same({**self.feed.identity, "checkpoints": layout.saved_steps(self.model_dir)})
+    resuming.check_data(self.model_dir, self.feed.identity)
+    self.trainer = self._trainer(mesh)
+    self.trained = {*self.feed.tasks, *resuming.tasks_before(self.model_dir, self.initial)}
+    self.evaluation = self._evaluation()
+
+  def go(self, stop: StopRequest) -> Outcome:
+    """Trains to the last step or until a signal."""
+    training = self.training
+    if processes.is_first():
+      description.describe(training, self.model_dir, self.trainer, self.vocabulary)
+    record = description.record(training, self.vocabulary, self.trained, self.feed.identity)
+    with Checkpoints(self.model_dir, record, training.saving) as checkpoints:
+      start = resuming.start(self.trainer, checkpoints, self.feed, self.initial, training.initial_optimizer)
+      step, state, position = start
+      stop.only_note()
+      with self.feed.batches(position, self.rows) as batches:
+        reached = self._train(checkpoints, batches, step, state, stop)
+        for again in range(1, training.guard.goes_back + 1):
+          if not reached.astray:
+            break
+          step, state = checkpoints.go_back(self.trainer.abstract(), reached.position)
+          self._say_back(reached, step, again)
+          reached = self._train(checkpoints, batches, step, state, stop)
+      best = checkpoints.best()
+    if reached.astray:
+      raise FlanJaxError(self._lost(reached))
+    outcome = Outcome.of(reached, training.train_steps)
+    if processes.is_first():
+      self._say(outcome, best)
+    return outcome
+
+  def _train(
+    self, checkpoints: Checkpoints, batches: Batches, step: int, state: TrainState, stop: StopRequest
+  ) -> Reached:
+    """The loop with everything that must be closed after it. What a run says, its first process says."""
+    training, process = self.training, jax.process_index()
+    with contextlib.ExitStack() as stack:
+      write = advance = show = _say_nothing
+      if processes.is_first():
+        about = dataclasses.asdict(training)
+        writers = stack.enter_context(Writers(training.writers, self.model_dir, step, about))
+        write, show = writers.write, Samples(self.model_dir, step, writers).show
+        advance = stack.enter_context(progress.shown("training", training.train_steps, "steps", done=step))
+      steps = profiling.steps_of(training.profile if processes.is_first() else None, step)
+      profiler = stack.enter_context(Profiler(steps, self.model_dir / "profile"))
+      meter = self._meter(write, advance)
+      moved = stack.enter_context(watchdog.watching(self.model_dir, process, training.guard.hang_minutes))
+      kept = SkippedBatches(self.model_dir, process)
+      return run_steps(
+        self.trainer,
+        state,
+        batches,
+        step=step,
+        until=training.train_steps,
+        saving=training.saving,
+        guard=training.guard,
+        checkpoints=checkpoints,
+        watchers=Watchers(meter, kept, moved, profiler, self.evaluation, show),
+        stop=stop,
+      )
+
+  def _trainer(self, mesh: jax.sharding.Mesh) -> Trainer:
+    training = self.training
+    return Trainer(
+      Model(training.model),
+      mesh,
+      optimizer=training.optimizer,
+      learning_rate=training.learning_rate,
+      schedule=training.schedule,
+      settings=StepSettings(
+        training.loss, training.guard, training.seed, training.accumulation, len(self.feed.submixtures)
+      ),
+    )
+
+  def _evaluation(self) -> Evaluation:
+    training = self.training
+    sides = held_out.asked(training, self.vocabulary, self.feed.tasks, self.trained)
+    rows = training.batch_size // training.accumulation
+    return Evaluation(training.held_out, sides, self.trainer, self.vocabulary, training.task_feature_lengths, rows)
+
+  def _meter(self, write: Callable[[Line], None], advance: progress.Advance) -> Meter:
+    training = self.training
+    known = accelerator(self.trainer.mesh.devices.flat[0].device_kind)
+    peak = training.peak_flops or (known and known.peak_flops)
+    return Meter(
+      write,
+      advance,
+      self.trainer.learning_rate,
+      training.log_period,
+      training.train_steps,
+      submixtures=self.feed.submixtures,
+      flops=functools.partial(training_flops, training.model),
+      peak_flops=peak and peak * self.trainer.mesh.size,
+    )
+
+  def _say_back(self, reached: Reached, step: int, again: int) -> None:
+    if processes.is_first():
+      guard = self.training.guard
+      print(
+        f"{guard.in_a_row} steps in a row up to step {reached.step - IN_FLIGHT:,} were skipped: back to "
+        f"checkpoint {step:,}, and on with the data after them ({again} of {guard.goes_back} times)",
+        file=sys.stderr,
+        flush=True,
+      )
+
+  def _lost(self, reached: Reached) -> str:
+    return (
+      f"{self.training.guard.in_a_row} steps in a row up to step {reached.step - IN_FLIGHT:,} had a loss or a gradient "
+      "that is no number, or a spike, and were skipped. Their batches: flan-jax inspect --batch "
+      f"{self.model_dir / skipped.FOLDER}/FILE. Lower LEARNING_RATE, or let more pass with Guard.spike_deviations"
+    )
+
+  def _say(self, outcome: Outcome, best: tuple[int, float] | None) -> None:
+    if outcome.stopped_by is None:
+      message = f"finished at step {outcome.step:,}: {self.model_dir}"
+    else:
+      message = (
+        f"stopped by {outcome.stopped_by} at step {outcome.step:,} of {self.training.train_steps:,}, saved in "
+        f"{self.model_dir}; the same command goes on from there"
+      )
+    if best:
+      where = self.model_dir / layout.CHECKPOINTS / str(best[0])
+      message += f"\nbest by {self.training.saving.best_by} ({best[1]:.4g}): {where}"
+    print(message, file=sys.stderr, flush=True)
+
+
+def _say_nothing(*_, **__) -> None:
+  """What the other processes do in the place of writing metrics and showing progress."""
+
+
+def _writable(path: str) -> pathlib.Path:
+  model_dir = pathlib.Path(path).expanduser()
+  try:
+    model_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=model_dir):
+      return model_dir
+  except OSError as error:
+    raise FlanJaxError(f"MODEL_DIR {model_dir} cannot be written: {error.strerror} (--model_dir)") from error
+
+
+def _check_vocabulary(model: T5Config, vocabulary: Vocabulary) -> None:
+  if vocabulary.size > model.vocab_size:
+    raise UsageError(
+      f"the vocabulary {vocabulary.path} has {vocabulary.size:,} ids, the model {model.vocab_size:,} rows: "
+      "set T5Config.vocab_size to at least that, or VOCABULARY to the model's own"
+    )
