@@ -35,7 +35,7 @@ class Attention(nnx.Module):
     x: Float[Array, "batch q width"],
     memory: Float[Array, "batch k width"],
     mask: Bool[Array, "#batch 1 #q k"],
-    bias: Float[Array, "1 heads q k"] | None = None,
+    bias: Float[Array, "shares heads q k"] | None = None,
     dropout_key: Array | None = None,
   ) -> Float[Array, "batch q width"]:
     """What each position of x reads from memory where the mask allows it; bias is added to the scores."""
@@ -53,7 +53,7 @@ class Attention(nnx.Module):
     keys: Float[Array, "batch heads k head_dim"],
     values: Float[Array, "batch heads k head_dim"],
     mask: Bool[Array, "#batch 1 #q k"],
-    bias: Float[Array, "1 heads q k"] | None = None,
+    bias: Float[Array, "shares heads q k"] | None = None,
     dropout_key: Array | None = None,
   ) -> Float[Array, "batch q width"]:
     """As a call, with keys and values at hand. A query that may see nothing reads zeros."""

@@ -122,7 +122,7 @@ class EncoderLayer(nnx.Module):
     self,
     x: Float[Array, "batch source width"],
     mask: Bool[Array, "batch 1 #source source"],
-    shared_bias: Float[Array, "1 heads source source"] | None,
+    shared_bias: Float[Array, "shares heads source source"] | None,
     dropout_key: Array | None,
   ) -> Float[Array, "batch source width"]:
     k0, k1, k2, k3 = split_key(dropout_key, 4)
@@ -212,7 +212,7 @@ class DecoderLayer(nnx.Module):
     x: Float[Array, "batch target width"],
     encoded: Float[Array, "batch source width"],
     masks: Masks,
-    shared_bias: Float[Array, "1 heads target target"] | None,
+    shared_bias: Float[Array, "shares heads target target"] | None,
     dropout_key: Array | None,
   ) -> Float[Array, "batch target width"]:
     k0, k1, k2, k3, k4, k5 = split_key(dropout_key, 6)
@@ -229,12 +229,12 @@ def _feed_forward(config: T5Config, dtype) -> FeedForward:
   return FeedForward(config.emb_dim, config.mlp_dim, config.mlp_activations, config.dropout_rate, dtype)
 
 
-def _shared_bias(stack: Encoder | Decoder, length: int) -> Float[Array, "1 heads length length"] | None:
+def _shared_bias(stack: Encoder | Decoder, length: int) -> Float[Array, "shares heads length length"] | None:
   """The position bias of all layers of a stack; None where each has its own."""
   return stack.relpos_bias(length) if stack.config.relative_bias == "shared" else None
 
 
 def _layer_bias(
-  layer: EncoderLayer | DecoderLayer, shared: Float[Array, "1 heads length length"] | None, length: int
-) -> Float[Array, "1 heads length length"]:
+  layer: EncoderLayer | DecoderLayer, shared: Float[Array, "shares heads length length"] | None, length: int
+) -> Float[Array, "shares heads length length"]:
   return layer.relpos_bias(length) if shared is None else shared

@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 import gin
 import jax
+import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from flan_jax.errors import UsageError
-from flan_jax.models.gathering import GATHERED, Gather
+from flan_jax.models.gathering import GATHERED, Gather, Spread
 from flan_jax.training.state import TrainState
 
 # One without devices says where arrays would lie.
@@ -134,6 +135,23 @@ def gather_over(mesh: Mesh, dtype: DTypeLike | None = None) -> Gather | None:
     return _moved(array if dtype is None else array.astype(dtype), kept, used)
 
   return gather
+
+
+def spread_over(mesh: Mesh) -> Spread | None:
+  """What gives each share of the rows a copy of an array, on the devices that have the share; None where there is one.
+
+  With one array for all rows, XLA sums the gradient of each use over devices before it adds the uses up: in a loop,
+  each time around. 64 x 512 targets make 63 chunks of logits, of which each would have the head's gradient summed.
+  """
+  shares = mesh.shape["data"] * mesh.shape["fsdp"]
+  if shares == 1:
+    return None
+
+  def spread(array: Array, axes: tuple[str, ...]) -> Array:
+    where = PartitionSpec(*_BATCH, *_without_fsdp(_spec(array.shape, axes, mesh)))
+    return _lying(jnp.broadcast_to(array, (shares, *array.shape)), NamedSharding(mesh, where))
+
+  return spread
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
 from flan_jax.data.stream import SUBMIXTURES
-from flan_jax.models.gathering import Gather, gathering
+from flan_jax.models.gathering import Gather, Spread, gathering
 from flan_jax.models.layers import row_keys
 from flan_jax.models.model import Model, Params
 from flan_jax.training.counts import Counts, batch_counts
@@ -97,24 +97,19 @@ class Placement:
     rows: rows of the batch and of activations.
     params: each parameter, and its gradient.
     gather, gather_of_layer: bring a parameter to the devices that use it; see `partitioning.gather_over`.
+    spread: gives each share of the rows a copy; see `partitioning.spread_over`.
   """
 
   rows: NamedSharding
   params: Mapping[str, NamedSharding]
   gather: Gather | None
   gather_of_layer: Gather | None
+  spread: Spread | None
 
   @property
   def shares(self) -> int:
     """How many parts the rows of a batch are split in."""
     return math.prod(self.rows.mesh.shape[axis] for axis in self.rows.spec[0])
-
-  def for_each_share(self, name: str, array: Array) -> Array:
-    """A parameter, gathered, once for each share of the rows: [shares, ...], of which each device has its own."""
-    axes = (axis if axis == "model" else None for axis in self.params[name].spec)
-    copies = jnp.broadcast_to(array, (self.shares, *array.shape))
-    where = NamedSharding(self.rows.mesh, PartitionSpec(self.rows.spec[0], *axes))
-    return jax.lax.with_sharding_constraint(copies, where)
 
 
 def make_step(
@@ -173,7 +168,7 @@ def batch_scores(
     # The loop over layers gathers theirs; what stands alone (embedding, head) is gathered once, before any loop.
     alone = {name: axes for name, axes in model.axes().items() if ".layers" not in name}
     params = {**params, **{name: placement.gather(params[name], axes) for name, axes in alone.items()}}
-  with gathering(placement and placement.gather_of_layer):
+  with gathering(placement and placement.gather_of_layer, placement and placement.spread):
     hidden = model.hidden(params, batch, dropout_keys)
   if placement is not None:
     hidden = jax.lax.with_sharding_constraint(hidden, placement.rows)
@@ -183,11 +178,9 @@ def batch_scores(
     vocab = model.config.vocab_size
     return chunked_cross_entropy(lambda chunk: model.logits(params, chunk), hidden, targets, weights, loss, vocab)
 
-  if placement is None or placement.shares == 1:
+  if placement is None or placement.spread is None:
     return scores_of(params, hidden, targets, weights)
-  # With one head for all rows, the gradient of each chunk of logits would be summed over devices before the next one:
-  # 64 x 512 targets have 63 chunks. So each device's rows get a head of their own, and the sum comes after the loop.
-  heads = {model.head: placement.for_each_share(model.head, params[model.head])}
+  heads = {model.head: placement.spread(params[model.head], model.axes()[model.head])}
   of_head = {name: 0 if name == model.head else None for name in params}
   by_share = [each.reshape(placement.shares, -1, *each.shape[1:]) for each in (hidden, targets, weights)]
   scores = jax.vmap(scores_of, in_axes=(of_head, 0, 0, 0))({**params, **heads}, *by_share)

@@ -51,8 +51,8 @@ class Trainer:
     self._rows = partitioning.batch_sharding(mesh)
     self._shapes = abstract_state(model, self._optimizer)
     self.shardings = partitioning.state_shardings(self._shapes, model.axes(), mesh)
-    gathers = partitioning.gather_over(mesh), partitioning.gather_over(mesh, model.dtype)
-    placement = Placement(self._rows, self.shardings.params, *gathers)
+    moves = partitioning.gather_over(mesh), partitioning.gather_over(mesh, model.dtype), partitioning.spread_over(mesh)
+    placement = Placement(self._rows, self.shardings.params, *moves)
     plain = dataclasses.replace(settings.loss, label_smoothing=0.0, z_loss=0.0)
     self._scores = jax.jit(
       lambda params, batch: score_sums(batch_scores(model, params, batch, plain, None, placement), batch),

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 import re
 
 import jax
@@ -76,6 +77,14 @@ def test_the_head_is_gathered_and_its_gradient_summed_once(collectives):
   parts = 1 if name == "fsdp" else 2
   of_head = [(operation, in_loop) for operation, shape, in_loop in found if shape == (EMBED, VOCAB // parts)]
   assert sorted(of_head) == [("all-gather", False), ("all-reduce", False)]
+
+
+def test_gradients_of_position_biases_are_summed_as_offsets(collectives):
+  """Not as [heads, queries, keys], layer by layer."""
+  _, found = collectives
+  sizes = [math.prod(shape) for operation, shape, _ in found if operation == "all-reduce"]
+  heads = CONFIG.num_heads
+  assert not {heads * SOURCE**2, heads * TARGET**2, heads // 2 * SOURCE**2, heads // 2 * TARGET**2} & set(sizes)
 
 
 def test_gathered_parameters_are_what_they_were():
