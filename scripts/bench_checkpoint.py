@@ -2,8 +2,8 @@
 
 taskset -c 0,1 python scripts/bench_checkpoint.py --size t5_1_1_small --json
 
-The least seconds of --repeats; `first_*` are those of the first time in a process, which imports what it needs and on an
-accelerator compiles the fingerprints:
+The least seconds of --repeats; `first_*` are those of the first time in a process, which imports what it needs (and
+compiles fingerprints, on an accelerator):
   save_blocking_s  what the loop waits for: the arrays' fingerprints and their copies on the host
   save_s           until the checkpoint is whole on the disk
   restore_s        until the arrays are on their devices, compared
