@@ -191,7 +191,8 @@ def _tensor_files(path: pathlib.Path) -> dict[str, pathlib.Path]:
       raise FlanJaxError(f"{index}: cannot be read as an index of shards ({error!r})") from error
     files = [path / pathlib.PurePath(name).name for name in sorted(map(str, names))]
   if not files:
-    raise FlanJaxError(f"{path}: holds no .safetensors file")
+    pickles = " (.bin files can run code when they are read: save_pretrained of transformers makes safetensors of them)"
+    raise FlanJaxError(f"{path}: holds no .safetensors file{pickles if any(path.glob('*.bin')) else ''}")
   tensors = {}
   for file in files:
     with _opened(file) as opened:

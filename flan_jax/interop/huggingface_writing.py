@@ -71,10 +71,7 @@ def write_hugging_face(
     _write_shard(folder / shard.file, shard.names, tensors, dtype)
   texts = {CONFIG: values, GENERATION_CONFIG: _generation_config()}
   if len(shards) > 1:
-    weight_map = {tensor_name(name): shard.file for shard in shards for name in shard.names}
-    count = sum(map(math.prod, tensors.shapes().values()))
-    metadata = {"total_parameters": count, "total_size": sum(sizes.values())}
-    texts[INDEX] = {"metadata": metadata, "weight_map": dict(sorted(weight_map.items()))}
+    texts[INDEX] = _index(shards, tensors, sum(sizes.values()))
   if vocabulary is not None:
     shutil.copyfile(vocabulary, folder / VOCABULARY)
     texts[TOKENIZER_CONFIG] = _tokenizer_config(extra_ids)
@@ -154,6 +151,12 @@ def _shards(sizes: Mapping[str, int], most: int) -> list[_Shard]:
     return [_Shard(WEIGHTS, tuple(groups[0]))]
   files = [f"model-{i:05d}-of-{len(groups):05d}.safetensors" for i in range(1, len(groups) + 1)]
   return [_Shard(file, tuple(names)) for file, names in zip(files, groups, strict=True)]
+
+
+def _index(shards: Sequence[_Shard], tensors: Tensors, size: int) -> dict[str, Any]:
+  weight_map = {tensor_name(name): shard.file for shard in shards for name in shard.names}
+  metadata = {"total_parameters": sum(map(math.prod, tensors.shapes().values())), "total_size": size}
+  return {"metadata": metadata, "weight_map": dict(sorted(weight_map.items()))}
 
 
 def _write_shard(file: pathlib.Path, names: Sequence[str], tensors: Tensors, dtype: str) -> None:

@@ -141,13 +141,8 @@ def _is_inline(name: str, shape: tuple[int, ...]) -> bool:
 
 
 def _write_array(spec: dict[str, Any], array: np.ndarray) -> None:
-  store = tensorstore.open(spec, create=True).result()
-  # By chunks along the first axis: a whole array at once would hold its compressed copy too.
-  rows = store.chunk_layout.write_chunk.shape[0] if array.ndim else 0
-  for start in range(0, array.shape[0], rows) if rows else ():
-    store[start : start + rows].write(array[start : start + rows]).result()
-  if not rows:
-    store.write(array).result()
+  """Chunks are compressed side by side, so that the array's compressed copy stands beside it for a while."""
+  tensorstore.open(spec, create=True).result().write(array).result()
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:

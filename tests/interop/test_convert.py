@@ -12,14 +12,13 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.convert import Wish, convert
 from flan_jax.interop.loading import load, open_source
 from flan_jax.interop.t5x_export import write_t5x
-from flan_jax.interop.t5x_storage import LAYOUTS, LEGACY, open_arrays
+from flan_jax.interop.t5x_storage import LEGACY, ORBAX, open_arrays
 from flan_jax.interop.tensors import layers_apart
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.training.optimizers import Adafactor
 from flan_jax.training.state import new_state, optimizer_arrays
 
-VARIANTS = ["t5_1_1_tiny", "t5_1_0_tied_tiny", "t5_1_1_factored", "t5_1_1_tiny_scan"]
 TINY = T5Config(1152, 16, 2, 4, 24, 2, 1)
 
 
@@ -45,8 +44,10 @@ def tiny(tmp_path_factory):
   return folder
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+  ("variant", "layout"),
+  [("t5_1_1_tiny", LEGACY), ("t5_1_0_tied_tiny", ORBAX), ("t5_1_1_factored", ORBAX), ("t5_1_1_tiny_scan", LEGACY)],
+)
 def test_t5x_comes_back_from_our_own_kind_bit_for_bit(golden, variant, layout, tmp_path):
   """Parameters, step and Adafactor's state, under the same names, from either layout to either."""
   folder = golden / "t5x" / variant / "orbax/checkpoint_400"

@@ -117,7 +117,8 @@ def test_what_cannot_be_read_is_named(tmp_path):
   with pytest.raises(FlanJaxError, match=r"model\.safetensors: cannot be read"):
     _load(tmp_path)
   (tmp_path / "model.safetensors").unlink()
-  with pytest.raises(FlanJaxError, match=r"no \.safetensors file"):
+  (tmp_path / "pytorch_model.bin").touch()
+  with pytest.raises(FlanJaxError, match=r"no \.safetensors file \(\.bin files can run code"):
     _load(tmp_path)
 
 
