@@ -1,6 +1,5 @@
 """Fingerprints of arrays: sums that any flipped bit changes and that do not depend on how an array is split."""
 
-import concurrent.futures
 from collections.abc import Mapping
 
 import jax
@@ -17,9 +16,8 @@ def fingerprints(arrays: Mapping[str, jax.Array | np.ndarray]) -> dict[str, str]
   2**32) any other change of values or of their order. They do not depend on how the array is split over devices, nor
   on whether it lies on a device or, as numpy's, on the host."""
   of_device = {name: _on_device(array) for name, array in arrays.items() if not _is_of_host(array)}
-  with concurrent.futures.ThreadPoolExecutor() as pool:  # numpy's loops let other threads run
-    of_host = {name: pool.submit(_on_host, array) for name, array in arrays.items() if _is_of_host(array)}
-  sums = {**jax.device_get(of_device), **{name: found.result() for name, found in of_host.items()}}
+  of_host = {name: _on_host(array) for name, array in arrays.items() if _is_of_host(array)}
+  sums = {**of_host, **jax.device_get(of_device)}
   return {name: f"{int(sums[name]):08x}" for name in arrays}
 
 
