@@ -40,7 +40,8 @@ class Dense(nnx.Module):
     self.dtype = dtype
 
   def __call__(self, x: Float[Array, "... inputs"]) -> Float[Array, "... outputs"]:
-    return x @ self.kernel[...].astype(self.dtype)
+    kernel = self.kernel[...].astype(self.dtype)
+    return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
 
 
 class Embedding(nnx.Module):
