@@ -61,9 +61,9 @@ class Attention(nnx.Module):
     scores = jnp.einsum("bhqd,bhkd->bhqk", queries, keys, preferred_element_type=self.scores_dtype)
     if bias is not None:
       scores = scores + over_rows(bias.astype(self.scores_dtype), x.shape[0])
-    weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
-    weights = dropout(weights.astype(values.dtype), self.rate, dropout_key)
-    read = jnp.einsum("bhqk,bhkd->bqhd", weights, values)
+    weights = dropout(masked_softmax(scores, mask).astype(values.dtype), self.rate, dropout_key)
+    # As einsum("bhqk,bhkd->bqhd") this swaps the factors for the output's sake, which is slow on a CPU.
+    read = jnp.matmul(weights, values).transpose(0, 2, 1, 3)
     # The weights of a query without any key are those of all keys, other segments' included.
     read = jnp.where(jnp.any(mask, axis=-1)[:, 0, :, None, None], read, 0)
     return self.out(read.reshape(*x.shape[:2], -1))
@@ -71,6 +71,33 @@ class Attention(nnx.Module):
   def _split_heads(self, x: Float[Array, "batch length joined"]) -> Float[Array, "batch heads length head_dim"]:
     batch, length, _ = x.shape
     return x.reshape(batch, length, self.heads, -1).transpose(0, 2, 1, 3)
+
+
+@jax.custom_vjp
+def masked_softmax(
+  scores: Float[Array, "batch heads q k"], mask: Bool[Array, "#batch 1 #q k"]
+) -> Float[Array, "batch heads q k"]:
+  """Softmax over the keys that the mask allows; of all keys alike where it allows none.
+
+  The backward pass needs the weights and nothing else. Left to itself, JAX also keeps the masked scores and their
+  exponentials, each as large again.
+  """
+  return jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
+
+
+def _masked_softmax_forward(scores, mask):
+  weights = masked_softmax(scores, mask)
+  return weights, (weights, mask)
+
+
+def _masked_softmax_backward(kept, gradient):
+  weights, mask = kept
+  weighted = gradient * weights
+  scores = weighted - weights * jnp.sum(weighted, axis=-1, keepdims=True)
+  return jnp.where(mask, scores, 0), None
+
+
+masked_softmax.defvjp(_masked_softmax_forward, _masked_softmax_backward)
 
 
 @functools.cache

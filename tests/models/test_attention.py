@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flan_jax.models.attention import Attention
+from flan_jax.models.attention import MASKED, Attention, masked_softmax
 from flan_jax.models.configs import T5Config
 from flan_jax.models.masks import segment_masks
 
@@ -75,6 +75,26 @@ def test_without_the_mask_it_all_flows(attention):
   everything = jnp.ones_like(MASKS.encoder)
   jacobian = np.asarray(jax.jit(jax.jacobian(lambda x: attention(x, x, everything)))(x).astype(jnp.float32))[0, :, :, 0]
   assert (jacobian != 0).any(axis=(1, 3)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_softmax_that_keeps_its_weights_alone_is_jax_s_own(kind, dtype):
+  """Values and gradients, those of a query that may see nothing (a target without inputs) included."""
+  mask, queries, keys, _ = KINDS[kind]
+  scores, wanted = (jax.random.normal(jax.random.key(i), (3, 2, len(queries), len(keys)), dtype) for i in (0, 1))
+  plain = lambda scores: jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)  # noqa: E731
+  values, gradients = zip(
+    *(_value_and_pulled_back(f, scores, wanted) for f in (plain, lambda scores: masked_softmax(scores, mask))),
+    strict=True,
+  )
+  np.testing.assert_array_equal(*values)
+  np.testing.assert_allclose(*gradients, atol=1e-6 if dtype == "float32" else 2e-2)
+
+
+def _value_and_pulled_back(function, at, cotangent):
+  value, pull = jax.vjp(function, at)
+  return value.astype(jnp.float32), pull(cotangent)[0].astype(jnp.float32)
 
 
 def _normal(attention, length):
