@@ -22,6 +22,8 @@ quiet ones. On a machine that others use too, take the least of several runs: `c
                             is higher; null where it is not installed
   useful_times_transformers useful_tokens_per_s over what transformers' step would give on rows packed by next-fit (it
                             has no masks for these), which is how T5X with SeqIO trains
+  load                      processes that wanted a core in the last minute: with more than this one's, ratios of wall
+                            time to another library's mean nothing
   t5x_*, useful_times_t5x   T5X's figures where the shapes are those that it was measured at
 
 Rows hold examples of the real mixture's lengths that fit a row, with tokens drawn at random: of the P3, Super-Natural-
@@ -88,6 +90,7 @@ def measured(args: argparse.Namespace) -> dict[str, float | str | None]:
     theirs = _in_process("transformers", args, args.transformers_python)
   names = ("step_s", "step_median_s", "cpu_s", "rss_mb", "loss", "tokens_per_s", "versions")
   beside = {f"transformers_{name}": theirs.get(name) for name in names}
+  beside["load"] = os.getloadavg()[0]
   next_fit = ours.pop("next_fit_tokens_a_step")
   if theirs:
     beside["transformers_tokens_per_s"] = ours["unpacked_tokens_per_s"] * ours["step_s"] / theirs["step_s"]
