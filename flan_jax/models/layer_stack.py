@@ -46,6 +46,7 @@ class LayerStack(nnx.Module):
       )
     if not self.config.scan_layers:
       for layer, key in zip(self.one_by_one(), keys, strict=True):
+        layer, x = _finished_before(layer, x)
         x = remat(functools.partial(_call, layer))(x, *inputs, key)
       return x
     # lax.scan over split state: nnx.scan would stack a whole copy of the parameters into its outputs.
@@ -62,6 +63,34 @@ class LayerStack(nnx.Module):
   def one_by_one(self) -> list[nnx.Module]:
     """The layers of an unrolled stack, first to last."""
     return [getattr(self, f"layers_{i}") for i in range(self.count)]
+
+
+def _finished_before(layer: nnx.Module, x: Array) -> tuple[nnx.Module, Array]:
+  """The same, but on a CPU the backward pass has all gradients of the layer's parameters before it goes on from x.
+
+  XLA's CPU backend drops barriers and leaves the gradients of all layers' matrices to the end of the step; until then
+  both factors of each stay in memory: 1.20 GB of temporaries against 0.83 for t5_1_1_small with `dots`.
+  """
+  if jax.default_backend() != "cpu":
+    return layer, x
+  graph, parameters = nnx.split(layer)
+  parameters, x = _in_order(parameters, x)
+  return nnx.merge(graph, parameters), x
+
+
+@jax.custom_vjp
+def _in_order(parameters, x):
+  return parameters, x
+
+
+def _in_order_backward(_, gradients):
+  of_parameters, of_x = gradients
+  # One number of each: what x's gradient is made of cannot come before it. (Of a float, times 0 is computed.)
+  one_of_each = [gradient.reshape(-1)[0] for gradient in jax.tree.leaves(of_parameters)]
+  return of_parameters, of_x + (0 * sum(one_of_each)).astype(of_x.dtype)
+
+
+_in_order.defvjp(lambda parameters, x: ((parameters, x), None), _in_order_backward)
 
 
 def _call(layer: nnx.Module, *inputs: object) -> Array:

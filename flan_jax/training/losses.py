@@ -41,7 +41,7 @@ class TokenScores(NamedTuple):
   Attributes:
     loss: in nats, z-loss and smoothing included.
     z_loss: the part of it that is z-loss.
-    correct: 1 where the target has the highest logit.
+    correct: 1 where the target's logit is higher than every other.
     weight: 1 where a target counts.
   """
 
@@ -102,7 +102,8 @@ def masked_cross_entropy(
   """
   log_z = jax.nn.logsumexp(logits, axis=-1)
   picked = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-  correct = picked >= jnp.max(logits, axis=-1)  # logsumexp has taken this maximum already
+  # A tie is not the highest, and a model whose logits are all equal is never right.
+  correct = jnp.sum(logits >= picked[..., None], axis=-1) == 1
   if label_smoothing:
     # The smoothed target is `on` at the token and `off` at each of the others; its own entropy is the least loss.
     vocab = logits.shape[-1]

@@ -71,3 +71,10 @@ def test_settings_out_of_range_are_refused():
     Loss(label_smoothing=1.0)
   with pytest.raises(UsageError, match="z_loss"):
     Loss(z_loss=-1.0)
+
+
+def test_a_model_that_says_nothing_is_never_right():
+  """Equal logits, and no numbers, give no credit."""
+  targets, weights = jnp.array([[1, 2]]), jnp.ones((1, 2))
+  for logits in (jnp.zeros((1, 2, 5)), jnp.full((1, 2, 5), jnp.nan), jnp.array([[[0.0, 1, 0, 0, 1], [0, 0, 0, 1, 0]]])):
+    assert masked_cross_entropy(logits, targets, weights).correct.tolist() == [[0, 0]]
