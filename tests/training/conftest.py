@@ -23,8 +23,8 @@ def store(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def launch(store, tmp_path_factory) -> Launcher:
-  return launcher(store, tmp_path_factory.mktemp("compiled"))
+def launch(store) -> Launcher:
+  return launcher(store)
 
 
 @pytest.fixture(scope="session")

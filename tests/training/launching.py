@@ -103,17 +103,15 @@ class Launcher:
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said, text=True), said
 
 
-def launcher(store_dir: pathlib.Path, compiled: pathlib.Path) -> Launcher:
-  """A launcher that keeps compilations in a folder."""
+def launcher(store_dir: pathlib.Path) -> Launcher:
+  """A launcher of programs with one device, which read and keep compilations where the tests do."""
   environment = {
     **os.environ,
     "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0",  # see tests/conftest.py
+    "XLA_FLAGS": " ".join(flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag),
     "PYTHONPATH": str(ROOT),
-    "JAX_COMPILATION_CACHE_DIR": str(compiled),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
   }
-  environment.pop("PJRT_NPROC", None)  # the program sets its own
+  environment.pop("PJRT_NPROC", None)  # the program sets its own, as it does devices
   return Launcher(store_dir, environment)
 
 
