@@ -23,8 +23,13 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 
 from jaxtyping import install_import_hook
 
-# Shape annotations are checked at every call while tests run; must come before flan_jax's modules are imported.
-_hook = install_import_hook("flan_jax", "beartype.beartype")
+ROOT = pathlib.Path(__file__).parent.parent
+
+# Shapes are checked at every call while tests run, in the modules that annotate them: a check takes longer than the
+# short functions that handle texts. Must come before flan_jax's modules are imported.
+_ANNOTATED = [file for file in (ROOT / "flan_jax").rglob("*.py") if "from jaxtyping import" in file.read_text()]
+_NAMES = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in _ANNOTATED]
+_hook = install_import_hook(_NAMES, "beartype.beartype")
 
 import hypothesis
 import pytest
@@ -32,7 +37,7 @@ import pytest
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one failed tests that take 2 ms
 hypothesis.settings.load_profile("any machine")
 
-SHARED = pathlib.Path(__file__).parent.parent.parent / "shared"
+SHARED = ROOT.parent / "shared"
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from flan_jax.training.partitioning import Partitioning
 # Another number of decoder layers than of encoder layers, so that neither stands in for the other.
 UNROLLED = T5Config(40, 16, 2, 6, 24, num_encoder_layers=1, num_decoder_layers=2, logits_via_embedding=True)
 BIASES = ["shared", "per_layer"]
-# One loop's sums of float32 against another's: some units in the last place of states near 1, of gradients near 10.
+# One loop's sums of float32 against another's: some units in the last place of states near 1, of gradients up to 120.
 TOLERANCE = 2e-5
 
 
@@ -89,7 +89,8 @@ def test_states_gradients_and_dropout_are_equal(bias, remat):
   gradient_again, hidden_again = differentiated(stacked(params), scanned, keys_of(0))
   np.testing.assert_allclose(hidden_again, hidden, atol=TOLERANCE)
   for name, value in unstacked(gradient_again).items():
-    np.testing.assert_allclose(value, gradient[name], rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+    atol = TOLERANCE * max(1, np.max(np.abs(gradient[name])) / 10)
+    np.testing.assert_allclose(value, gradient[name], rtol=TOLERANCE, atol=atol, err_msg=name)
     assert np.any(value), f"{name} is not used"
   _, otherwise_dropped = differentiated(stacked(params), scanned, keys_of(1))
   assert not np.allclose(hidden, otherwise_dropped)
