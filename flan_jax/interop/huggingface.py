@@ -7,6 +7,7 @@ import contextlib
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
@@ -26,6 +27,7 @@ FIXED = {  # what our T5 computes; a directory that says otherwise is another ne
   "relative_attention_max_distance": 128,
   "decoder_start_token_id": 0,
 }
+_FLOATS = ("F32", "BF16", "F16", "F64")  # safetensors' names
 ACTIVATIONS = {"relu": ("relu",), "gated-gelu": ("gelu", "linear"), "gated-silu": ("silu", "linear")}
 
 
@@ -43,12 +45,12 @@ class HuggingFaceTensors:
     self.path = pathlib.Path(path)
     values = _read_config(self.path)
     self.model_type = values["model_type"]
-    self._files = _tensor_files(self.path)
+    self._stored = _stored(self.path)
     self.config = _config(self.path / CONFIG, values, self._is_tied(values))
     self._homes = {name: tensor_name(name) for name in Model(self.config).shapes()}
     homes = {home: name for name, home in self._homes.items()}
     copies = _COPIES | ({HEAD} if self.config.logits_via_embedding else set())
-    found = {homes.get(each, each): self._shape(each) for each in self._files if each in homes or each not in copies}
+    found = {homes.get(each, each): self._shape(each) for each in self._stored if each in homes or each not in copies}
     check_shapes(f"{self.path} (PyTorch's tensors, turned over)", self.config, found)
 
   def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -62,13 +64,12 @@ class HuggingFaceTensors:
     return array.T if _is_turned(home, array.ndim) else array
 
   def _shape(self, home: str) -> tuple[int, ...]:
-    with _opened(self._files[home]) as file:
-      shape = tuple(file.get_slice(home).get_shape())
+    shape = self._stored[home].shape
     return shape[::-1] if _is_turned(home, len(shape)) else shape
 
   def _read(self, home: str) -> np.ndarray:
     # A file is opened for each tensor and closed after it: its pages are then nobody's.
-    with _opened(self._files[home]) as file:
+    with _opened(self._stored[home].file) as file:
       return file.get_tensor(home)
 
   def _is_tied(self, values: Mapping[str, object]) -> bool:
@@ -79,9 +80,9 @@ class HuggingFaceTensors:
     """
     if not values.get("tie_word_embeddings", self.model_type == "t5"):
       return False
-    own = HEAD in self._files
+    own = HEAD in self._stored
     scaled = values.get("scale_decoder_outputs", self.model_type == "t5" or not own)
-    if own and scaled and not np.array_equal(self._read(EMBEDDING), self._read(HEAD)):
+    if own and scaled and EMBEDDING in self._stored and not np.array_equal(self._read(EMBEDDING), self._read(HEAD)):
       raise FlanJaxError(f"{self.path}: {CONFIG} says that the head is the embedding, but there is another ({HEAD})")
     if not own and not scaled:
       raise FlanJaxError(f"{self.path}: {CONFIG} asks for a tied head without scaling, which is no T5's")
@@ -180,24 +181,57 @@ def _is_turned(home: str, rank: int) -> bool:
   return rank == 2 and home != EMBEDDING
 
 
-def _tensor_files(path: pathlib.Path) -> dict[str, pathlib.Path]:
-  """The file of each tensor. Raises FlanJaxError where a file is missing or no safetensors file."""
-  files = sorted(path.glob("*.safetensors"))
-  index = path / INDEX
+class _Stored(NamedTuple):
+  file: pathlib.Path
+  shape: tuple[int, ...]
+
+
+def _stored(path: pathlib.Path) -> dict[str, _Stored]:
+  """Where each tensor lies. Raises FlanJaxError where a file is missing or none, or tensors are no floats."""
+  stored = {}
+  for file, names in _files(path).items():
+    with _opened(file) as opened:
+      held = set(opened.keys())
+      wanted = held if names is None else names
+      if absent := sorted(wanted - held):
+        raise FlanJaxError(f"{file}: does not hold {absent[0]}, which {INDEX} says is there")
+      slices = {name: opened.get_slice(name) for name in wanted}
+      kinds = {name: each.get_dtype() for name, each in slices.items()}
+      stored |= {name: _Stored(file, tuple(each.get_shape())) for name, each in slices.items()}
+    if others := sorted(name for name, kind in kinds.items() if kind not in _FLOATS):
+      raise FlanJaxError(
+        f"{file}: {others[0]} is of {kinds[others[0]]}; weights are of {', '.join(_FLOATS)} (quantized ones are not "
+        "read: save the model without quantization)"
+      )
+  return stored
+
+
+def _files(path: pathlib.Path) -> dict[pathlib.Path, set[str] | None]:
+  """The files to read and the tensors to take from each (None: all), chosen as transformers chooses them."""
+  whole, index = path / WEIGHTS, path / INDEX
+  if whole.is_file():
+    return {whole: None}
   if index.is_file():
-    try:
-      names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-      raise FlanJaxError(f"{index}: cannot be read as an index of shards ({error!r})") from error
-    files = [path / pathlib.PurePath(name).name for name in sorted(map(str, names))]
+    return _by_file(index)
+  files = sorted(path.glob("*.safetensors"))
   if not files:
     pickles = " (.bin files can run code when they are read: save_pretrained of transformers makes safetensors of them)"
     raise FlanJaxError(f"{path}: holds no .safetensors file{pickles if any(path.glob('*.bin')) else ''}")
-  tensors = {}
-  for file in files:
-    with _opened(file) as opened:
-      tensors.update(dict.fromkeys(opened.keys(), file))
-  return tensors
+  if len(files) > 1:
+    raise FlanJaxError(f"{path}: holds {len(files)} .safetensors files, and neither {WEIGHTS} nor {INDEX} to choose by")
+  return {files[0]: None}
+
+
+def _by_file(index: pathlib.Path) -> dict[pathlib.Path, set[str] | None]:
+  try:
+    weight_map = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+    files = {index.parent / pathlib.PurePath(file).name for file in weight_map.values()}
+  except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    raise FlanJaxError(f"{index}: cannot be read as an index of shards ({error!r})") from error
+  return {
+    file: {name for name, home in weight_map.items() if pathlib.PurePath(home).name == file.name}
+    for file in sorted(files)
+  }
 
 
 @contextlib.contextmanager

@@ -74,6 +74,41 @@ def test_shards_are_read_through_their_index(tmp_path):
     np.testing.assert_array_equal(read[name], params[name])
 
 
+def test_which_file_holds_a_tensor_is_never_guessed(tmp_path):
+  """model.safetensors before its neighbours, the index's file before another that has the name, else one file."""
+  params = _write(tmp_path)
+  tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
+  others = {name: x + 1 for name, x in tensors.items()}
+  safetensors.numpy.save_file(others, tmp_path / "zz_older.safetensors")
+  name = "token_embedder.embedding"
+  np.testing.assert_array_equal(_load(tmp_path)[1][name], params[name])
+
+  (tmp_path / "model.safetensors").rename(tmp_path / "a.safetensors")
+  with pytest.raises(FlanJaxError, match=r"holds 2 \.safetensors files, and neither model\.safetensors nor"):
+    _load(tmp_path)
+  weight_map = dict.fromkeys(tensors, "a.safetensors") | {"shared.weight": "zz_older.safetensors"}
+  (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+  _, read = _load(tmp_path)
+  np.testing.assert_array_equal(read[name], params[name] + 1)
+  np.testing.assert_array_equal(read["decoder.logits_dense.kernel"], params["decoder.logits_dense.kernel"])
+
+  weight_map["lost.weight"] = "a.safetensors"
+  (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+  with pytest.raises(FlanJaxError, match=r"a\.safetensors: does not hold lost\.weight"):
+    _load(tmp_path)
+
+
+@pytest.mark.parametrize(("dtype", "said"), [(np.int8, "I8"), (np.int32, "I32"), (np.bool_, "BOOL")])
+def test_weights_that_are_no_floats_are_refused(tmp_path, dtype, said):
+  _write(tmp_path)
+  tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
+  safetensors.numpy.save_file(
+    tensors | {"shared.weight": tensors["shared.weight"].astype(dtype)}, tmp_path / "model.safetensors"
+  )
+  with pytest.raises(FlanJaxError, match=rf"shared\.weight is of {said}; weights are of F32, BF16"):
+    _load(tmp_path)
+
+
 def test_a_missing_an_unknown_and_a_misshapen_tensor_are_named(tmp_path):
   _write(tmp_path)
   whole = safetensors.numpy.load_file(tmp_path / "model.safetensors")
@@ -81,6 +116,7 @@ def test_a_missing_an_unknown_and_a_misshapen_tensor_are_named(tmp_path):
   ours = "decoder.layers_1.mlp.wo.kernel"
   for tensors, message in (
     ({n: x for n, x in whole.items() if n != name}, f"{ours} is missing"),
+    ({n: x for n, x in whole.items() if n != "shared.weight"}, r"token_embedder\.embedding is missing"),
     (whole | {"visual.weight": np.zeros(1, np.float32)}, r"visual\.weight has no place in the network"),
     (whole | {name: whole[name].T.copy()}, rf"{ours} has shape \[8, 10\] where the network has \[10, 8\]"),
     (
