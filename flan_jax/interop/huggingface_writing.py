@@ -24,7 +24,7 @@ from flan_jax.interop.huggingface import (
   WEIGHTS,
   tensor_name,
 )
-from flan_jax.interop.tensors import DTYPES, Tensors
+from flan_jax.interop.tensors import DTYPES, Tensors, cast
 from flan_jax.models.configs import T5Config
 
 SHARD_BYTES = 5 * 10**9
@@ -62,7 +62,7 @@ def write_hugging_face(
     shard_bytes: the most of a file, but for one tensor that is larger.
 
   Raises:
-    UsageError: transformers has no such network.
+    UsageError: transformers has no such network, or a number is beyond the dtype's.
   """
   values = config_json(config, model_type, dtype)
   sizes = {name: math.prod(shape) * DTYPES[dtype].itemsize for name, shape in tensors.shapes().items()}
@@ -173,9 +173,8 @@ def _write_shard(file: pathlib.Path, names: Sequence[str], tensors: Tensors, dty
   with file.open("wb") as out:
     out.write(len(text).to_bytes(8, "little") + text)
     for name in names:
-      array = tensors.read(name)
-      array = array if _keeps_order(name) else array.T
-      np.ascontiguousarray(array.astype(DTYPES[dtype], copy=False)).tofile(out)
+      array = cast(name, tensors.read(name), dtype)
+      np.ascontiguousarray(array if _keeps_order(name) else array.T).tofile(out)
 
 
 def _keeps_order(name: str) -> bool:

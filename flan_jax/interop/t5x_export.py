@@ -18,7 +18,7 @@ from flan_jax.interop.t5x import (
   their_name,
 )
 from flan_jax.interop.t5x_writing import WRITERS
-from flan_jax.interop.tensors import DTYPES, Tensors
+from flan_jax.interop.tensors import Tensors, cast
 from flan_jax.models.configs import T5Config
 from flan_jax.models.stacking import split_name
 
@@ -48,12 +48,12 @@ def write_t5x(
     moments: Adafactor's second moments; None for those before the first update, and then step must be 0.
 
   Raises:
-    UsageError: T5X's network of this config has other second moments.
+    UsageError: T5X's network of this config has other second moments, or a number is beyond the dtype's.
   """
   homes = _homes(config, tensors)
   writer = WRITERS[layout](folder)
   for home, names in homes.items():
-    arrays = (_their_shape(name, tensors.read(name).astype(DTYPES[dtype], copy=False), config) for name in names)
+    arrays = (_their_shape(name, cast(name, tensors.read(name), dtype), config) for name in names)
     writer.write(TARGET + home, _together(home, arrays, LAYERS_AXIS))
   for home, names in homes.items():
     for kind, array in _states(home, names, config, tensors, moments).items():

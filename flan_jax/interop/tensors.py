@@ -8,7 +8,7 @@ import jax
 import ml_dtypes
 import numpy as np
 
-from flan_jax.errors import FlanJaxError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
@@ -57,6 +57,17 @@ def check_shapes(where: object, config: T5Config, found: Mapping[str, tuple[int,
   if faults:
     rest = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
     raise FlanJaxError(f"{where}: {len(faults)} parameters do not fit: {'; '.join(faults[:_LISTED])}{rest}")
+
+
+def cast(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
+  """An array as one of DTYPES. Raises UsageError where a number would become infinite, as beyond 65,504 in float16."""
+  with np.errstate(over="ignore"):
+    result = array.astype(DTYPES[dtype], copy=False)
+  if result.dtype != array.dtype and not np.isfinite(result).all():
+    lost = np.count_nonzero(np.isfinite(array) & ~np.isfinite(result))
+    if lost:
+      raise UsageError(f"{name}: {lost:,} of its {array.size:,} numbers are beyond {dtype}'s: choose another --dtype")
+  return result
 
 
 def place(read: Callable[[str], np.ndarray], wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:

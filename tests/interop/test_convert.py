@@ -10,7 +10,7 @@ import pytest
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.convert import Wish, convert
-from flan_jax.interop.loading import load, open_source
+from flan_jax.interop.loading import Source, load, open_source
 from flan_jax.interop.t5x_export import write_t5x
 from flan_jax.interop.t5x_storage import LEGACY, ORBAX, open_arrays
 from flan_jax.interop.tensors import layers_apart
@@ -33,6 +33,9 @@ class InMemory:
 
   def read(self, name):
     return self._params[name]
+
+  def set(self, name, array):
+    self._params[name] = array
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +157,17 @@ def test_half_precision_is_rounded_once(tiny, tmp_path, to, dtype):
     array = half.tensors.read(name)
     assert array.dtype.name == dtype
     np.testing.assert_array_equal(array, whole.tensors.read(name).astype(array.dtype))
+
+
+@pytest.mark.parametrize("to", ["t5x", "hf"])
+def test_a_number_beyond_half_precision_is_refused(tmp_path, to):
+  tensors, name = InMemory(TINY), "decoder.layers_0.mlp.wo.kernel"
+  tensors.set(name, np.full((24, 16), -65536, np.float32))
+  source = Source("hf", "here", TINY, tensors)
+  with pytest.raises(UsageError, match=rf"{name}: 384 of its 384 numbers are beyond float16's"):
+    convert(source, tmp_path / "out", Wish(to, dtype="float16"))
+  assert list(tmp_path.iterdir()) == []
+  convert(source, tmp_path / "out", Wish(to, dtype="bfloat16"))
 
 
 def test_wishes_that_nobody_can_fulfil(tiny):
