@@ -1,6 +1,7 @@
 """Checkpoints of any kind: what a folder holds, its parameters on any devices, its optimizer's state."""
 
 import dataclasses
+import hashlib
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ from jax.sharding import Sharding, SingleDeviceSharding
 
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.damage import DamagedError
 from flan_jax.interop.tensors import Tensors, layers_apart, place
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
@@ -206,7 +208,20 @@ def _own(folder: pathlib.Path) -> Source | None:
   record = layout.read_record(step)
   config = T5Config(**record["model"])
   vocabulary = _file(step.parent.parent / layout.VOCABULARY_FILE)
-  return Source(FLAN_JAX, str(step), config, OwnTensors(step, config), vocabulary, record, record["step"])
+  source = Source(FLAN_JAX, str(step), config, OwnTensors(step, config), vocabulary, record, record["step"])
+  _check_vocabulary(source)
+  return source
+
+
+def _check_vocabulary(source: Source) -> None:
+  """Raises DamagedError where our own checkpoint's vocabulary is not the file that it was trained with."""
+  path, expected = source.vocabulary_path, source.vocabulary_sha256
+  if path is None or expected is None:
+    return
+  found = hashlib.sha256(path.read_bytes()).hexdigest()
+  if found != expected:
+    fault = f"file {path} has changed (sha256 {found[:12]} instead of {expected[:12]})"
+    raise DamagedError(pathlib.Path(source.path), [fault], f"Put back the vocabulary whose sha256 is {expected}")
 
 
 def _hugging_face(folder: pathlib.Path) -> Source | None:

@@ -10,6 +10,7 @@ import pytest
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.convert import Wish, convert
+from flan_jax.interop.damage import DamagedError
 from flan_jax.interop.loading import Source, load, open_source
 from flan_jax.interop.t5x_export import write_t5x
 from flan_jax.interop.t5x_storage import LEGACY, ORBAX, open_arrays
@@ -18,6 +19,7 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.training.optimizers import Adafactor
 from flan_jax.training.state import new_state, optimizer_arrays
+from tests.interop.saved import flip
 
 TINY = T5Config(1152, 16, 2, 4, 24, 2, 1)
 
@@ -186,6 +188,15 @@ def test_our_own_kind_holds_all_that_decoding_and_adafactor_need(tiny, tmp_path)
   wanted = optimizer_arrays(state)
   arrays = open_source(tmp_path / "m").optimizer_arrays(wanted)
   assert {name: (x.shape, x.dtype) for name, x in arrays.items()} == {n: (x.shape, x.dtype) for n, x in wanted.items()}
+
+
+def test_a_changed_vocabulary_is_found_before_anybody_uses_it(tiny, tmp_path):
+  """Neither decoded with nor handed on, under a sum that would make it look whole."""
+  convert(open_source(tiny), tmp_path / "m", Wish("flan_jax", vocabulary=load_vocabulary("demo")))
+  flip(tmp_path / "m" / "vocabulary.model", 9999)
+  for read in (load, open_source):
+    with pytest.raises(DamagedError, match=r"m/vocabulary\.model has changed \(sha256 .*Put back the vocabulary"):
+      read(tmp_path / "m")
 
 
 def _check_same(source, expected):
