@@ -37,8 +37,8 @@ def show(content: Mapping[str, Any]) -> None:
   """Prints the beginning of each row, or all of a row that stands alone."""
   console = terminal.console()
   console.print(
-    f"[bold]Step {content['step']} was skipped[/]  [dim]{escape(content['batch'])}: loss {content['loss']:.4g}, "
-    f"gradient norm {content['gradient_norm']:.4g}, {content['in_a_row']} in a row[/]"
+    f"[bold]Step {content['step']} was skipped[/]  [dim]{escape(content['batch'])}: loss {_said(content['loss'])}, "
+    f"gradient norm {_said(content['gradient_norm'])}, {content['in_a_row']} in a row[/]"
   )
   alone = len(content["rows"]) == 1
   for row in content["rows"]:
@@ -48,6 +48,10 @@ def show(content: Mapping[str, Any]) -> None:
         text = segment[side] if alone else segment[side].replace("\n", " ")[:100]
         label = (f"[{segment['segment']}] {side:8}", colour(segment["segment"]))
         console.print(Text.assemble(label, text), overflow="fold")
+
+
+def _said(value: float | None) -> str:
+  return "no number" if value is None else f"{value:.4g}"
 
 
 def _row(batch: Mapping[str, np.ndarray], row: int, words: Any) -> dict[str, Any]:

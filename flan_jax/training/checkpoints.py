@@ -182,24 +182,36 @@ class Checkpoints:
       self.jumps = tuple(map(Jump.from_json, record["jumps"]))
       return step, state, record["position"]
 
-  def go_back(self, wanted: TrainState, position: Position) -> tuple[int, TrainState]:
-    """(step, state) of the newest whole checkpoint that was not made amid skipped steps; later ones are deleted.
+  def go_back(self, wanted: TrainState, position: Position, skipped_from: int) -> tuple[int, TrainState]:
+    """(step, state) of the newest whole checkpoint from which a run may go on; later ones are deleted.
+
+    It was not made amid skipped steps; and if the run has gone back to it before and every step since was skipped, its
+    parameters are what is wrong, and the one before it is taken. The oldest stays in any case.
 
     Args:
       position: where the data goes on, which what is saved from now on says.
+      skipped_from: the first of the skipped steps.
     """
     self._finish()
-    for step in sorted(self._manager.all_steps(), reverse=True):
-      try:
-        skipped = layout.read_record(self._folder / str(step))["guard"]["skipped_in_row"]
-      except DamagedError:  # `restore_newest` moves it aside
-        continue
-      if not skipped:
-        break
+    # The first process says which, for all: another might look for a folder that is deleted already.
+    for step in processes.from_first("checkpoints that are left", lambda: self._left(skipped_from)):
       self._manager.delete(step)
     step, state, _ = self.restore_newest(wanted)
     self.jumps = (*(jump for jump in self.jumps if jump.step < step), Jump(step, position))
     return step, state
+
+  def _left(self, skipped_from: int) -> list[int]:
+    """The steps that `go_back` deletes, newest first."""
+    left, visited = [], {jump.step for jump in self.jumps}
+    for step in sorted(self._manager.all_steps(), reverse=True)[:-1]:
+      try:
+        amid_skipped = layout.read_record(self._folder / str(step))["guard"]["skipped_in_row"] > 0
+      except DamagedError:  # `restore_newest` moves it aside
+        continue
+      if not amid_skipped and not (step in visited and skipped_from == step + 1):
+        break
+      left.append(step)
+    return left
 
   def restore(self, step: int, wanted: TrainState) -> tuple[TrainState, dict[str, Any]]:
     """(the state of a step, placed as `wanted` says; its record). Its files are not compared.

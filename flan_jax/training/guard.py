@@ -30,7 +30,7 @@ class Guard:
     in_a_row: so many skipped steps in a row have a consequence.
     then: 'rewind' goes back to the newest whole checkpoint and on with the data after the skipped steps; 'stop' ends
       the run with an error. Both leave the newest skipped batch in MODEL_DIR/skipped for `flan-jax inspect`.
-    rewinds: how often a run goes back before it stops all the same.
+    rewinds: how often a run goes back without having come to a later checkpoint, before it stops all the same.
     hang_minutes: without a step after which the stacks of all threads are written down (watchdog.py); None for never.
   """
 
@@ -48,6 +48,8 @@ class Guard:
     for name in ("memory", "warmup", "in_a_row"):
       if getattr(self, name) < 1:
         raise UsageError(f"Guard.{name} = {getattr(self, name)!r}: must be at least 1")
+    if self.hang_minutes is not None and not self.hang_minutes > 0:
+      raise UsageError(f"Guard.hang_minutes = {self.hang_minutes!r}: must be above 0, or None for never")
     if self.then not in (REWIND, STOP):
       raise UsageError(f"Guard.then = {self.then!r}: must be '{REWIND}' or '{STOP}'")
 

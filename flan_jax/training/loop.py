@@ -34,13 +34,13 @@ class Reached(NamedTuple):
     step: the updates done.
     position: of the batch after it.
     stopped_by: the signal that stopped it in one of the processes, or 0.
-    astray: whether it stopped because too many steps in a row were skipped.
+    skipped_from: the first of the skipped steps, where it stopped because they were too many in a row; else 0.
   """
 
   step: int
   position: Position
   stopped_by: int
-  astray: bool
+  skipped_from: int
 
 
 class Watchers(NamedTuple):
@@ -104,9 +104,9 @@ def run_steps(
     batches: (arrays of this process's rows, position of the batch after it) without end.
   """
   in_flight: collections.deque = collections.deque()
-  position, stopped_by, astray = None, 0, False
+  position, stopped_by, skipped_from = None, 0, 0
   alarm, saved, save_now = Alarm(saving.minutes), step, False
-  while step < until and not stopped_by and not astray:
+  while step < until and not stopped_by and not skipped_from:
     with watchers.meter.waiting():
       batch, position = next(batches)
     with watchers.profiler.around(step + 1):
@@ -117,14 +117,17 @@ def run_steps(
     if len(in_flight) > IN_FLIGHT:
       stopped_by, save_now = map(int, in_flight[0][1].wishes)
       save_now = save_now and in_flight[0][0] > saved  # else a checkpoint came while the wish was under way
-      astray = not stopped_by and int(in_flight[0][1].skipped_in_row) >= guard.in_a_row
+      skipped = int(in_flight[0][1].skipped_in_row)
+      if skipped >= guard.in_a_row and not stopped_by:
+        skipped_from = in_flight[0][0] - skipped + 1
       watchers.finished(*in_flight.popleft())
-    measured = watchers.evaluated(step, until, state, metrics)
+    # Who stops it wants to have it saved soon; an evaluation may take minutes.
+    measured = {} if stopped_by or skipped_from else watchers.evaluated(step, until, state, metrics)
     due = step % saving.period == 0 or step == until or (measured and saving.keep_best)
-    if (due or stopped_by or save_now) and not astray:
+    if (due or stopped_by or save_now) and not skipped_from:
       checkpoints.save(step, state, position.to_json(), measured)
       alarm.set()
       saved = step
   for finished in in_flight:
     watchers.finished(*finished)
-  return Reached(step, position, stopped_by, astray)
+  return Reached(step, position, stopped_by, skipped_from)

@@ -18,13 +18,13 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.training import description, held_out, partitioning, profiling, resuming, skipped, watchdog
+from flan_jax.training import description, held_out, partitioning, profiling, resuming, watchdog
 from flan_jax.training.accelerators import accelerator
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.feed import open_feed
 from flan_jax.training.flops import training_flops
 from flan_jax.training.held_out import Evaluation
-from flan_jax.training.loop import IN_FLIGHT, Batches, Reached, Watchers, run_steps
+from flan_jax.training.loop import Batches, Reached, Watchers, run_steps
 from flan_jax.training.metrics import Meter
 from flan_jax.training.profiling import Profiler
 from flan_jax.training.samples import Samples
@@ -81,6 +81,7 @@ class Run:
     self.trainer = self._trainer(mesh)
     self.trained = {*self.feed.tasks, *resuming.tasks_before(self.model_dir, self.initial)}
     self.evaluation = self._evaluation()
+    self.skipped = SkippedBatches(self.model_dir, jax.process_index())
 
   def go(self, stop: StopRequest) -> Outcome:
     """Trains to the last step or until a signal."""
@@ -88,31 +89,46 @@ class Run:
     if processes.is_first():
       description.describe(training, self.model_dir, self.trainer, self.vocabulary)
     record = description.record(training, self.vocabulary, self.trained, self.feed.identity)
-    with Checkpoints(self.model_dir, record, training.saving) as checkpoints:
+    with (
+      watchdog.watching(self.model_dir, jax.process_index(), training.guard.hang_minutes) as moved,
+      Checkpoints(self.model_dir, record, training.saving) as checkpoints,
+    ):
       start = resuming.start(self.trainer, checkpoints, self.feed, self.initial, training.initial_optimizer)
       step, state, position = start
       stop.only_note()
       with self.feed.batches(position, self.rows) as batches:
-        reached = self._train(checkpoints, batches, step, state, stop)
-        for again in range(1, training.guard.goes_back + 1):
-          if not reached.astray:
-            break
-          step, state = checkpoints.go_back(self.trainer.abstract(), reached.position)
-          self._say_back(reached, step, again)
-          reached = self._train(checkpoints, batches, step, state, stop)
+        train = functools.partial(self._train, checkpoints, batches, stop, moved)
+        reached = self._back_and_on(checkpoints, train, train(step, state))
       best = checkpoints.best()
-    if reached.astray:
+    if reached.skipped_from:
       raise FlanJaxError(self._lost(reached))
     outcome = Outcome.of(reached, training.train_steps)
     if processes.is_first():
       self._say(outcome, best)
     return outcome
 
+  def _back_and_on(self, checkpoints: Checkpoints, train: Callable[..., Reached], reached: Reached) -> Reached:
+    """Goes back to a checkpoint and on with later data as often as the run goes astray, and the guard allows."""
+    again, last = 0, -1
+    while reached.skipped_from and again < self.training.guard.goes_back:
+      step, state = checkpoints.go_back(self.trainer.abstract(), reached.position, reached.skipped_from)
+      again, last = (again + 1 if step <= last else 1), step
+      self._say_back(reached, step, again)
+      reached = train(step, state, went_back_from=reached.step)
+    return reached
+
   def _train(
-    self, checkpoints: Checkpoints, batches: Batches, step: int, state: TrainState, stop: StopRequest
+    self,
+    checkpoints: Checkpoints,
+    batches: Batches,
+    stop: StopRequest,
+    moved: Callable[[], None],
+    step: int,
+    state: TrainState,
+    went_back_from: int | None = None,
   ) -> Reached:
     """The loop with everything that must be closed after it. What a run says, its first process says."""
-    training, process = self.training, jax.process_index()
+    training = self.training
     with contextlib.ExitStack() as stack:
       write = advance = show = _say_nothing
       if processes.is_first():
@@ -120,11 +136,11 @@ class Run:
         writers = stack.enter_context(Writers(training.writers, self.model_dir, step, about))
         write, show = writers.write, Samples(self.model_dir, step, writers).show
         advance = stack.enter_context(progress.shown("training", training.train_steps, "steps", done=step))
+        if went_back_from:
+          write({"step": step, "went_back_from": went_back_from})
       steps = profiling.steps_of(training.profile if processes.is_first() else None, step)
       profiler = stack.enter_context(Profiler(steps, self.model_dir / "profile"))
       meter = self._meter(write, advance)
-      moved = stack.enter_context(watchdog.watching(self.model_dir, process, training.guard.hang_minutes))
-      kept = SkippedBatches(self.model_dir, process)
       return run_steps(
         self.trainer,
         state,
@@ -134,7 +150,7 @@ class Run:
         saving=training.saving,
         guard=training.guard,
         checkpoints=checkpoints,
-        watchers=Watchers(meter, kept, moved, profiler, self.evaluation, show),
+        watchers=Watchers(meter, self.skipped, moved, profiler, self.evaluation, show),
         stop=stop,
       )
 
@@ -176,17 +192,18 @@ class Run:
     if processes.is_first():
       guard = self.training.guard
       print(
-        f"{guard.in_a_row} steps in a row up to step {reached.step - IN_FLIGHT:,} were skipped: back to "
-        f"checkpoint {step:,}, and on with the data after them ({again} of {guard.goes_back} times)",
+        f"{guard.in_a_row} steps in a row from step {reached.skipped_from:,} on were skipped: back to checkpoint "
+        f"{step:,}, and on with the data after them ({again} of {guard.goes_back} times in a row)",
         file=sys.stderr,
         flush=True,
       )
 
   def _lost(self, reached: Reached) -> str:
     return (
-      f"{self.training.guard.in_a_row} steps in a row up to step {reached.step - IN_FLIGHT:,} had a loss or a gradient "
-      "that is no number, or a spike, and were skipped. Their batches: flan-jax inspect --batch "
-      f"{self.model_dir / skipped.FOLDER}/FILE. Lower LEARNING_RATE, or let more pass with Guard.spike_deviations"
+      f"{self.training.guard.in_a_row} steps in a row from step {reached.skipped_from:,} on had a loss or a gradient "
+      "that is no number, or a spike, and were skipped. The newest of their batches: flan-jax inspect --batch "
+      f"{self.skipped.newest}. If what it starts from is sound, lower LEARNING_RATE, or let more pass with "
+      "Guard.spike_deviations"
     )
 
   def _say(self, outcome: Outcome, best: tuple[int, float] | None) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import pathlib
 import zipfile
 from collections.abc import Mapping
@@ -21,29 +22,30 @@ _ABOUT = "about"
 class SkippedBatches:
   """MODEL_DIR/skipped/STEP-PROCESS.npz: this process's rows of a refused step's batch, and what the step said."""
 
+  newest: pathlib.Path | None = None  # the last that this start of the run kept
+
   def __init__(self, model_dir: pathlib.Path, process: int):
     self._folder = model_dir / FOLDER
     self._process = process
 
-  def note(self, step: int, metrics: StepMetrics, batch: Mapping[str, np.ndarray]) -> pathlib.Path | None:
+  def note(self, step: int, metrics: StepMetrics, batch: Mapping[str, np.ndarray]) -> None:
     """Keeps the batch if its step was refused, and the newest few of such."""
     if not metrics.skipped:
-      return None
+      return
     about = {
       "step": step,
-      "loss": float(metrics.sums.loss) / max(float(metrics.sums.targets), 1.0),
-      "gradient_norm": float(metrics.gradient_norm),
+      "loss": _number(float(metrics.sums.loss) / max(float(metrics.sums.targets), 1.0)),
+      "gradient_norm": _number(float(metrics.gradient_norm)),
       "in_a_row": int(metrics.skipped_in_row),
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **batch, **{_ABOUT: np.array(json.dumps(about))})
     self._folder.mkdir(exist_ok=True)
-    path = self._folder / f"{step}-{self._process}.npz"
-    write_atomically(path, buffer.getvalue())
+    self.newest = self._folder / f"{step}-{self._process}.npz"
+    write_atomically(self.newest, buffer.getvalue())
     files = sorted(self._folder.glob(f"*-{self._process}.npz"), key=lambda path: int(path.stem.partition("-")[0]))
     for old in files[:-_KEPT]:
       old.unlink()
-    return path
 
 
 def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -58,3 +60,8 @@ def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return json.loads(str(batch.pop(_ABOUT))), batch
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
     raise UsageError(f"{path} is no batch of a skipped step ({error}); they are in MODEL_DIR/{FOLDER}") from error
+
+
+def _number(value: float) -> float | None:
+  """JSON has no word for what is no number."""
+  return value if math.isfinite(value) else None

@@ -1,6 +1,7 @@
 """A run that has gone astray goes back to a checkpoint and on with later data, or stops and says why."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -49,12 +50,14 @@ def test_it_goes_back_and_on_with_later_data(poisoned_run, store, tmp_path, capf
   """Steps 7, 8, 9 are skipped, which is heard two steps later: checkpoint 9 is amid them, so step 7 comes after 6
   again, with the twelfth batch."""
   assert poisoned_run(POISONED).step == STEPS
-  assert "up to step 9 were skipped: back to checkpoint 6" in capfd.readouterr().err
+  assert "3 steps in a row from step 7 on were skipped: back to checkpoint 6" in capfd.readouterr().err
   record = layout.read_record(layout.step_folder(tmp_path))
   assert record["step"] == STEPS
   assert record["guard"]["skipped"] == 0  # of the steps that led here
   assert [jump["step"] for jump in record["jumps"]] == [6]
-  assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").open()] == list(range(1, STEPS + 1))
+  lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+  assert [line["step"] for line in lines if "loss" in line] == list(range(1, STEPS + 1))
+  assert [line for line in lines if "went_back_from" in line] == [{"step": 6, "went_back_from": 11}]
   assert len(Poisoned.placed) == 11 + STEPS - 6
   for step, placed in ((6, 5), (7, 11), (STEPS, -1)):
     shown = row_view.content(tmp_path, step, 2)["arrays"]["decoder_target_tokens"]
@@ -67,12 +70,13 @@ def test_it_goes_back_and_on_with_later_data(poisoned_run, store, tmp_path, capf
 
 def test_it_stops_after_having_gone_back_in_vain(poisoned_run, capfd):
   with pytest.raises(FlanJaxError, match="inspect --batch"):
-    poisoned_run(range(7, 1000), rewinds=1)
-  assert capfd.readouterr().err.count("back to checkpoint 6") == 1
+    poisoned_run(range(7, 1000), rewinds=2)
+  # As nothing since checkpoint 6 was accepted twice, its parameters may be what is wrong.
+  assert re.findall(r"back to checkpoint (\d+)", capfd.readouterr().err) == ["6", "3"]
 
 
 def test_it_stops_where_that_is_wished_and_keeps_the_batches(poisoned_run, tmp_path, capsys):
-  with pytest.raises(FlanJaxError, match=r"3 steps in a row up to step 9 .* inspect --batch"):
+  with pytest.raises(FlanJaxError, match=r"3 steps in a row from step 7 on .* inspect --batch .*/skipped/10-0.npz"):
     poisoned_run(POISONED, then="stop")
   files = sorted((tmp_path / "skipped").iterdir())
   assert [file.name for file in files] == ["10-0.npz", "7-0.npz", "8-0.npz", "9-0.npz"]

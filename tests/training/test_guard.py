@@ -58,7 +58,7 @@ def test_nothing_is_a_spike_in_the_warmup():
 
 
 def test_settings_that_make_no_sense_are_refused():
-  for wrong in ({"then": "panic"}, {"in_a_row": 0}, {"spike_deviations": -1.0}):
+  for wrong in ({"then": "panic"}, {"in_a_row": 0}, {"spike_deviations": -1.0}, {"hang_minutes": 0.0}):
     with pytest.raises(UsageError, match=f"Guard.{next(iter(wrong))}"):
       Guard(**wrong)
 
@@ -91,16 +91,18 @@ def _noted(skipped_batches, step, skipped=True):
   none, one = np.zeros(0, np.float32), np.float32(1)
   sums = ScoreSums(np.float32(np.nan), one, one, np.float32(6), none, none)
   said = StepMetrics(sums, one, one, one, np.int32(skipped), np.int32(1), np.ones(3, np.int32), np.zeros(2, np.int32))
-  return skipped_batches.note(step, said, batch_of(examples(4), 2))
+  skipped_batches.note(step, said, batch_of(examples(4), 2))
+  return skipped_batches.newest
 
 
 def test_refused_batches_are_kept_and_the_newest_stay(tmp_path):
   kept = SkippedBatches(tmp_path, 0)
   assert _noted(kept, 1, skipped=False) is None
   paths = [_noted(kept, step) for step in range(8, 15)]
+  assert not (tmp_path / "skipped" / "1-0.npz").exists()
   assert sorted(path.name for path in (tmp_path / "skipped").iterdir()) == sorted(p.name for p in paths[-5:])
   about, batch = skipped.read(paths[-1])
-  assert (about["step"], about["in_a_row"], about["gradient_norm"]) == (14, 1, 1.0)
+  assert (about["step"], about["in_a_row"], about["gradient_norm"], about["loss"]) == (14, 1, 1.0, None)
   jax.tree.map(np.testing.assert_array_equal, batch, batch_of(examples(4), 2))
 
 
