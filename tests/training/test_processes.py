@@ -178,6 +178,17 @@ def test_two_processes_go_back_from_a_damaged_checkpoint(launch, whole_of_two, t
   check_same_end(model_dir, whole_of_two)
 
 
+@pytest.mark.slow
+def test_two_processes_that_have_gone_astray_go_back_together(launch, tmp_path):
+  """Also where one is late: checkpoint 9 is amid skipped steps, and gone when the other looks."""
+  wrong = ("--poisoned", "7", "11", "--checkpoint_period", "3")
+  late = {1: ("--slow_to_go_back", "1.0")}
+  for ended in launch.run(tmp_path, *wrong, processes=2, of_process=late, steps=14):
+    assert ended.code == 0, ended.said
+    assert ("back to checkpoint 6" in ended.said) == (ended.said.count("finished at step 14") > 0)
+  assert [jump["step"] for jump in layout.read_record(layout.step_folder(tmp_path))["jumps"]] == [6]
+
+
 def _check_refused(launch: Launcher, model_dir: pathlib.Path, of_process: tuple, message: str, **settings) -> None:
   for ended in launch.run(model_dir, processes=2, of_process={1: of_process}, patient=True, **settings):
     assert ended.code == 1, ended.said

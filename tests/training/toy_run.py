@@ -10,6 +10,7 @@ import pathlib
 import signal
 import sys
 import threading
+import time
 import types
 from typing import Any
 
@@ -24,7 +25,8 @@ from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.training import run
-from flan_jax.training.checkpoints import Saving
+from flan_jax.training.checkpoints import Checkpoints, Saving
+from flan_jax.training.guard import Guard
 from flan_jax.training.held_out import HeldOut
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.train import Training
@@ -79,10 +81,14 @@ class Observed(Trainer):
   placed = 0
   rows: Any = None
   signal_at: tuple[int, signal.Signals, float] | None = None
+  poisoned = range(0)  # placed batches whose losses are no numbers
 
   def place(self, batch, *wishes):
-    placed = super().place(batch, *wishes)
     Observed.placed += 1
+    if self.poisoned:  # for all batches, that they have one type
+      weight = np.float32(np.nan if Observed.placed in self.poisoned else 1)
+      batch = {**batch, "decoder_loss_weights": batch["decoder_loss_weights"] * weight}
+    placed = super().place(batch, *wishes)
     for row, digest in sorted(_row_digests({name: placed[name] for name in batch}).items()):
       print(Observed.placed, row, digest, file=Observed.rows, flush=True)
     if self.signal_at and self.signal_at[0] == Observed.placed:
@@ -102,6 +108,16 @@ def _row_digests(batch: dict[str, jax.Array]) -> dict[int, str]:
     for row, content in rows.items():
       digests.setdefault(row, hashlib.sha256()).update(content)
   return {row: digest.hexdigest()[:16] for row, digest in digests.items()}
+
+
+def _wait_before_going_back(seconds: float) -> None:
+  go_back = Checkpoints.go_back
+
+  def later(*arguments):
+    time.sleep(seconds)
+    return go_back(*arguments)
+
+  Checkpoints.go_back = later
 
 
 def _keep_compilations() -> None:
@@ -130,11 +146,17 @@ def main() -> None:
   parser.add_argument("--held_out", type=int, help="Period of held-out evaluations")
   parser.add_argument("--elsewhere", help="A model_dir of this process's own")
   parser.add_argument("--signal", help="STEP:NAME:SECONDS after that step's batch was placed")
+  parser.add_argument("--poisoned", type=int, nargs=2, default=(0, 0), metavar=("FIRST", "END"))
+  parser.add_argument(
+    "--slow_to_go_back", type=float, default=0.0, help="Seconds that this process waits before it does"
+  )
   given = parser.parse_args()
   prepare_jax(given.devices)
   place = clusters.find("auto", given.coordinator, given.processes, given.process)
   start = layout.saved_steps(pathlib.Path(given.model_dir))
   Observed.placed = start[-1] if start else 0
+  Observed.poisoned = range(*given.poisoned)
+  _wait_before_going_back(given.slow_to_go_back)
   if given.signal:
     step, name, seconds = given.signal.split(":")
     Observed.signal_at = int(step), signal.Signals[name], float(seconds)
@@ -149,6 +171,7 @@ def main() -> None:
     held_out=HeldOut(period=given.held_out, examples=12, generations=2),
     initial_checkpoint_path=given.initial,
     partitioning=Partitioning(model=given.model_axis),
+    guard=Guard(in_a_row=3),
   )
   with processes.joined(*dataclasses.astuple(place)) if place else contextlib.nullcontext():
     _keep_compilations()
