@@ -10,7 +10,7 @@ from flan_jax.interop import checkpoints as layout
 from flan_jax.interop import loading
 from flan_jax.interop.small_arrays import bundled, unbundled
 from flan_jax.training.checkpoints import Checkpoints, Saving
-from tests.interop.saved import CONFIG, RECORD, check_same, save, state, trainer, wanted
+from tests.interop.saved import CONFIG, RECORD, WORDS, check_same, save, state, trainer, wanted
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +18,14 @@ def saved(tmp_path_factory) -> pathlib.Path:
   """A MODEL_DIR with steps 0 and 5; read only."""
   model_dir = tmp_path_factory.mktemp("model")
   save(model_dir, (0, 5))
-  (model_dir / layout.VOCABULARY_FILE).write_bytes(b"words")
+  (model_dir / layout.VOCABULARY_FILE).write_bytes(WORDS)
   return model_dir
 
 
 def test_load_gives_the_newest_step_of_a_folder_or_the_named_one(saved):
   loaded = loading.load(saved)
   assert (loaded.step, loaded.config, loaded.extra["tasks"]) == (5, CONFIG, ["toy.a"])
-  assert loaded.vocabulary_path.read_bytes() == b"words"
+  assert loaded.vocabulary_path.read_bytes() == WORDS
   check_same(loaded.params, state(5).params)
   assert loading.load(saved / "checkpoints" / "0").step == 0
 
