@@ -13,7 +13,7 @@ what goes wrong between a disk and a device.
 
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -76,9 +76,13 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
     raise damaged(folder, [f"file {_RECORD_FILE}: {error}"]) from error
 
 
-def faults(folder: pathlib.Path) -> list[str]:
+def faults(folder: pathlib.Path, items: Collection[str] = (PARAMS, OPTIMIZER)) -> list[str]:
   """What is wrong with the files of a step's folder, and with which arrays therefore; nothing if it is whole."""
-  return _faults(folder, [PARAMS, OPTIMIZER])
+  faults = damaged_files(folder, within=[RECORD, *items])
+  try:
+    return faults and faults + damaged_arrays(folder, read_record(folder), items)
+  except DamagedError:  # without the record nobody knows what the arrays should be
+    return faults
 
 
 def restore(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> dict[str, Arrays]:
@@ -95,7 +99,7 @@ def restore(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> dict[
     DamagedError: an array or a file is damaged or absent; names them.
     UsageError: the folder holds other arrays than those wanted.
   """
-  if found := processes.from_first("damaged files", lambda: _faults(folder, list(wanted))):
+  if found := processes.from_first("damaged files", lambda: faults(folder, list(wanted))):
     raise damaged(folder, found)
   return read_arrays(folder, wanted)
 
@@ -164,14 +168,6 @@ def damaged(folder: pathlib.Path, faults: list[str]) -> DamagedError:
   older = (folder.parent / str(step) for step in reversed(steps) if step < int(folder.name))
   whole = next((each for each in older if not damaged_files(each)), None)
   return DamagedError(folder, faults, f"{whole} is whole" if whole else "there is no older checkpoint that is whole")
-
-
-def _faults(folder: pathlib.Path, items: list[str]) -> list[str]:
-  faults = damaged_files(folder, within=[RECORD, *items])
-  try:
-    return faults and faults + damaged_arrays(folder, read_record(folder), items)
-  except DamagedError:  # without the record nobody knows what the arrays should be
-    return faults
 
 
 def _as_saved(asked: AbstractArrays, saved: Mapping[str, Any]) -> AbstractArrays:

@@ -134,7 +134,7 @@ def _to_t5x(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) 
   scan = source.config.relative_bias == "per_layer" if wish.scan is None else wish.scan
   bias = "per_layer" if scan else "shared"
   config, tensors = with_biases(bias, dataclasses.replace(source.config, scan_layers=scan), source.tensors, source.path)
-  moments, step = source.moments(), source.step or 0
+  moments = source.moments()
   try:
     if moments is not None and bias != source.config.relative_bias:
       raise UsageError("Adafactor's state is of another network: one with its position biases kept another way")
@@ -146,7 +146,7 @@ def _to_t5x(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) 
   else:
     if moments is None:
       notes.append("there is no state of Adafactor's: T5X will start it afresh, at step 0")
-  step = step if moments is not None else 0
+  step = source.updates() if moments is not None else 0
   write_t5x(folder, config, tensors, layout=wish.layout, dtype=wish.dtype, step=step, moments=moments)
   if wish.vocabulary is not None:
     notes.append("the vocabulary is left out: T5X's checkpoints have no place for one")
@@ -159,7 +159,7 @@ def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[s
   items = {layout.PARAMS: source.parameters(config=config)}
   step = source.step or 0
   if (moments := source.moments()) is not None:
-    items[layout.OPTIMIZER] = _adafactor_arrays(config, moments, step)
+    items[layout.OPTIMIZER] = _adafactor_arrays(config, moments, source.updates())
   vocabulary, extra_ids = _vocabulary(source, wish, notes)
   # Without what a run would go on with: this is of none.
   record = {name: source.record[name] for name in _KEPT if name in source.record}
@@ -172,7 +172,7 @@ def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[s
   return {"step": step, "layers": "stacked" if scan else "unrolled"}
 
 
-def _adafactor_arrays(config: T5Config, moments: Moments, step: int) -> dict[str, jax.Array]:
+def _adafactor_arrays(config: T5Config, moments: Moments, updates: int) -> dict[str, jax.Array]:
   """Adafactor's state by the names that training/state.py gives it; the schedule's count, the last, begins anew."""
 
   def read(name: str) -> np.ndarray:
@@ -183,7 +183,7 @@ def _adafactor_arrays(config: T5Config, moments: Moments, step: int) -> dict[str
     for parameter, shape in Model(config).shapes().items()
     for name in (f"0.{kind}.{parameter}" for kind in ("v", "v_row", "v_col"))
   }
-  return {**arrays, "0.count": jnp.asarray(step, jnp.int32), "2.count": jnp.zeros((), jnp.int32)}
+  return {**arrays, "0.count": jnp.asarray(updates, jnp.int32), "2.count": jnp.zeros((), jnp.int32)}
 
 
 def _vocabulary(source: Source, wish: Wish, notes: list[str]) -> tuple[pathlib.Path | None, int]:

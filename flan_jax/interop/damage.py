@@ -66,7 +66,7 @@ def damaged_arrays(folder: pathlib.Path, record: Mapping[str, Any], items: Colle
   """The arrays that are not as their fingerprints say, or cannot be read; each item in one phrase."""
   told = []
   for item in items:
-    expected = record["fingerprints"][item]
+    expected = record["fingerprints"].get(item, {})  # a converted checkpoint may have no optimizer
     damaged = [name for name, digits in _found(folder / item, record, item).items() if digits != expected[name]]
     told += [strange_arrays(item, damaged)] if damaged else []
   return told
@@ -81,20 +81,20 @@ def strange_arrays(item: str, names: list[str]) -> str:
 
 def _found(folder: pathlib.Path, record: Mapping[str, Any], item: str) -> dict[str, str | None]:
   """Name to fingerprint as it is now; None where the array cannot be read."""
-  small = record.get("small_arrays", {}).get(item, [])
-  found = {name: _fingerprint_of(folder, name) for name in record["fingerprints"][item] if name not in set(small)}
-  if small and (bundle := _read(folder, BUNDLE)) is not None:
+  expected, small = record["fingerprints"].get(item, {}), record.get("small_arrays", {}).get(item, [])
+  found = {name: _fingerprint_of(folder, name) for name in expected if name not in set(small)}
+  if small and (bundle := read_array(folder, BUNDLE)) is not None:
     return {**found, **fingerprints(unbundled(bundle, small, record["arrays"][item]))}
   return {**found, **dict.fromkeys(small)}
 
 
 def _fingerprint_of(folder: pathlib.Path, name: str) -> str | None:
-  array = _read(folder, name)
+  array = read_array(folder, name)
   return None if array is None else fingerprints({name: array})[name]
 
 
-def _read(folder: pathlib.Path, name: str) -> np.ndarray | None:
-  """An array as Orbax lays it down: Zarr in TensorStore's OCDBT."""
+def read_array(folder: pathlib.Path, name: str) -> np.ndarray | None:
+  """An array of an item's folder as Orbax lays it down, Zarr in TensorStore's OCDBT; None where it cannot be read."""
   store = {"driver": "ocdbt", "base": f"file://{folder.absolute()}/", "path": f"{name}/"}
   try:
     return np.asarray(tensorstore.open({"driver": "zarr", "kvstore": store}, open=True).result().read().result())

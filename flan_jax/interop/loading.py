@@ -15,10 +15,10 @@ from jax.sharding import Sharding, SingleDeviceSharding
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError
+from flan_jax.interop.host_arrays import HostArrays
 from flan_jax.interop.tensors import Tensors, layers_apart, place
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
-from flan_jax.models.stacking import split_name
 
 if TYPE_CHECKING:
   from flan_jax.interop.t5x import T5XMoments
@@ -72,14 +72,14 @@ class Source:
     """
     wanted = Model(config or self.config).shapes()
     wanted = {name: _sharded(shape, (shardings or {}).get(name)) for name, shape in wanted.items()}
-    if isinstance(self.tensors, OwnTensors):
-      return self.tensors.restore(layout.PARAMS, wanted)
+    if isinstance(self.tensors, OwnTensors) and shardings:
+      return self.tensors.restore(layout.PARAMS, wanted)  # every process reads its part
     return place(self.tensors.read, wanted)
 
   def optimizer_arrays(self, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:
     """Adafactor's state for a run that starts from these parameters, by the names of training/state.py.
 
-    Its count of updates goes on from the checkpoint's, so that the second moments keep their memory; other counts (the
+    Its count of updates goes on from that state's, so that the second moments keep their memory; other counts (the
     schedule's) begin at 0, as the run's steps do.
 
     Args:
@@ -92,23 +92,31 @@ class Source:
     places = {name.split(".")[0] for name in moments}
     if len(places) != 1 or any(name not in moments and not _COUNT.fullmatch(name) for name in wanted):
       raise UsageError(f"{self.path}: only Adafactor's state can be taken over, and this run's optimizer is another")
+    counts = {name: 0 for name in wanted if name not in moments}
     if isinstance(self.tensors, OwnTensors):
       if layout.OPTIMIZER not in self.record["arrays"]:
         raise UsageError(f"{self.path} holds no state of an optimizer: start without train.initial_optimizer")
       placed = {name: _sharded(shape, shape.sharding) for name, shape in wanted.items()}
       arrays = self.tensors.restore(layout.OPTIMIZER, placed)
+      counts = {name: 0 for name in counts if name.split(".")[0] not in places}
     else:
       of_moments = {name: wanted[name] for name in moments}
       arrays = place(_fitting(self, of_moments).read, of_moments)
-    counts = {name: self.step if name.split(".")[0] in places else 0 for name in wanted if name not in moments}
+      counts |= {name: self.step for name in counts if name.split(".")[0] in places}
     return arrays | place(lambda name: np.asarray(counts[name]), {name: wanted[name] for name in counts})
 
   def moments(self) -> Moments | None:
     """Adafactor's second moments, layers apart, as optax has them; None where there are none."""
     if isinstance(self.tensors, OwnTensors):
-      return self.tensors.moments(self.record)
+      return self.tensors.moments()
     moments = _t5x_moments(self)
     return moments and (lambda kind, name: moments.read(f"0.{kind}.{name}"))
+
+  def updates(self) -> int:
+    """Those that Adafactor's state has seen: more than `step` where a run began with the state of another."""
+    if isinstance(self.tensors, OwnTensors):
+      return self.tensors.updates()
+    return self.step or 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,44 +169,39 @@ def open_source(path: str | os.PathLike) -> Source:
 
 
 class OwnTensors:
-  """The parameters of a step's folder of ours, whose layers may be stacked."""
+  """The parameters of a step's folder of ours, whose layers may be stacked, and its Adafactor's state."""
 
-  def __init__(self, folder: pathlib.Path, config: T5Config):
+  def __init__(self, folder: pathlib.Path, config: T5Config, record: Mapping[str, Any]):
     self._folder = folder
     self._config = config
-    self._host: dict[str, np.ndarray] | None = None
+    self._parameters = HostArrays(folder, layout.PARAMS, record)
+    self._optimizer = HostArrays(folder, layout.OPTIMIZER, record)
 
   def shapes(self) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter, layers apart; nothing is read."""
     return {name: shape.shape for name, shape in Model(layers_apart(self._config)).shapes().items()}
 
   def read(self, name: str) -> np.ndarray:
-    """One parameter; the first call reads and checks all."""
-    if self._host is None:
-      wanted = {each: _sharded(shape, None) for each, shape in Model(self._config).shapes().items()}
-      arrays = layout.restore(self._folder, {layout.PARAMS: wanted})[layout.PARAMS]
-      self._host = {each: np.asarray(array) for each, array in arrays.items()}
-    whole, layer = split_name(name)
-    return self._host[name] if name in self._host else self._host[whole][layer]
+    """One parameter. Raises DamagedError where it is not what was saved."""
+    return self._parameters.read(name)
 
   def restore(self, item: str, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:
     """Arrays of an item as `wanted` says, straight onto their devices."""
     return layout.restore(self._folder, {item: wanted})[item]
 
-  def moments(self, record: Mapping[str, Any]) -> Moments | None:
-    """As `Source.moments`; reads and checks the whole state."""
-    kinds = record["arrays"].get(layout.OPTIMIZER, {})
-    if not any(_MOMENT.fullmatch(name) for name in kinds):
-      return None
-    wanted = {name: _sharded(jax.ShapeDtypeStruct(tuple(shape), dtype), None) for name, (dtype, shape) in kinds.items()}
-    arrays = {name: np.asarray(array) for name, array in self.restore(layout.OPTIMIZER, wanted).items()}
-    by_name = {found.group("kind", "name"): arrays[found[0]] for name in arrays if (found := _MOMENT.fullmatch(name))}
+  def moments(self) -> Moments | None:
+    """As `Source.moments`."""
+    place = self._place()
+    return place and (lambda kind, name: self._optimizer.read(f"{place}.{kind}.{name}"))
 
-    def moment(kind: str, name: str) -> np.ndarray:
-      whole, layer = split_name(name)
-      return by_name[kind, name] if (kind, name) in by_name else by_name[kind, whole][layer]
+  def updates(self) -> int:
+    """As `Source.updates`; 0 where there is no state of Adafactor."""
+    place = self._place()
+    return int(self._optimizer.read(f"{place}.count")) if place else 0
 
-    return moment
+  def _place(self) -> str | None:
+    """Of Adafactor in the optimizer's chain of transformations, as its arrays' names begin."""
+    return next((found["place"] for name in self._optimizer.names if (found := _MOMENT.fullmatch(name))), None)
 
 
 def _own(folder: pathlib.Path) -> Source | None:
@@ -208,7 +211,7 @@ def _own(folder: pathlib.Path) -> Source | None:
   record = layout.read_record(step)
   config = T5Config(**record["model"])
   vocabulary = _file(step.parent.parent / layout.VOCABULARY_FILE)
-  source = Source(FLAN_JAX, str(step), config, OwnTensors(step, config), vocabulary, record, record["step"])
+  source = Source(FLAN_JAX, str(step), config, OwnTensors(step, config, record), vocabulary, record, record["step"])
   _check_vocabulary(source)
   return source
 

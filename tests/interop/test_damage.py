@@ -9,7 +9,7 @@ import pytest
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop import loading
 from flan_jax.interop.damage import FILES, DamagedError, write_file_sums
-from tests.interop.saved import files_of, flip, save, wanted
+from tests.interop.saved import RECORD, files_of, flip, save, state, wanted
 from tests.training.launching import randomly
 
 # Orbax leaves the futures of a failed read behind.
@@ -109,6 +109,20 @@ def test_broken_sums_are_damage(content, folder):
   (folder / FILES).unlink() if content is None else (folder / FILES).write_text(content)
   with pytest.raises(DamagedError, match=r"file files\.json"):
     layout.restore(folder, wanted())
+
+
+def test_damage_is_named_where_there_is_no_optimizer(tmp_path):
+  """As in what was converted from a Hugging Face folder."""
+  folder = tmp_path / "checkpoints" / "0"
+  record = {"step": 0, "model": RECORD["model"]}
+  layout.write_step(folder, {layout.PARAMS: state(0).params}, record)
+  assert layout.faults(folder) == []
+  for file in _large_files(folder / "params"):
+    flip(file, file.stat().st_size * 4)
+  for check in (lambda: loading.load(tmp_path), lambda: layout.restore(folder, {layout.PARAMS: wanted()["params"]})):
+    with pytest.raises(DamagedError, match=r"has changed.*arrays? params/\S+ "):
+      check()
+  assert any("params/" in fault for fault in layout.faults(folder))
 
 
 def test_a_changed_record_is_never_read(folder):

@@ -55,6 +55,12 @@ def test_a_run_begins_with_what_t5x_left(sources, store, tmp_path):
     settings = {"initial_checkpoint_path": t5x.path, "initial_optimizer": initial_optimizer, "optimizer": Adafactor()}
     model_dir = tmp_path / str(initial_optimizer)
     toy_run(model_dir, store, 1, **settings).run()
+    # Adafactor's updates go on from those of the checkpoint, whatever the run's own step is.
+    exported = convert(open_source(model_dir), tmp_path / f"t5x_{initial_optimizer}", Wish("t5x"))
+    assert exported["destination"]["step"] == (3 if initial_optimizer else 1)
+    ours = convert(open_source(model_dir), tmp_path / f"ours_{initial_optimizer}", Wish("flan_jax"))
+    assert ours["destination"]["step"] == 1
+    assert open_source(tmp_path / f"ours_{initial_optimizer}").updates() == exported["destination"]["step"]
     begun = open_source(model_dir / "checkpoints" / "0")
     jax.tree.map(np.testing.assert_array_equal, begun.parameters(), run.parameters())
     name = "encoder.layers_0.mlp.wo.kernel"
