@@ -27,6 +27,7 @@ LEGACY, ORBAX = "legacy", "orbax"
 LAYOUTS = (LEGACY, ORBAX)
 TREE_FILE = "checkpoint"  # of the legacy layout
 ITEM = "state"  # of the Orbax layout
+_STEP = "state.step"  # updates done
 _MANIFEST = "manifest.ocdbt"
 VERSION = 3  # of the legacy layout; 2 differs in that bfloat16 is stored as uint16
 _DTYPES = {name: np.dtype(name) for name in ("float16", "float32", "float64", "int32", "int64", "uint32", "bool")}
@@ -80,7 +81,9 @@ class Arrays:
     self._check_chunks(name, array)
     spec = {"driver": "zarr", "kvstore": {**self._store.spec().to_json(), "path": self._path(array)}}
     try:
-      found = tensorstore.open(spec, read=True).result().read().result()
+      opened = tensorstore.open(spec, read=True).result()
+      _check_stored(array, opened.spec().to_json()["metadata"])
+      found = opened.read().result()
     except (ValueError, OSError) as error:
       raise _damaged(f"{self.url}/{array.path}", error) from error
     return found.view(array.dtype) if found.dtype == np.uint16 else found
@@ -89,15 +92,22 @@ class Arrays:
     return posixpath.join(self._store.spec().to_json().get("path", ""), array.path) + "/"
 
   def _check_chunks(self, name: str, array: _Stored) -> None:
-    """TensorStore reads a missing chunk as zeros, which is right for the second moments of step 0 only."""
-    if not name.startswith("target."):
+    """TensorStore reads a missing chunk as zeros, which is right for what stands in for no array (of shape [1]) and for
+    the second moments of step 0 only."""
+    if not name.startswith("target.") and (array.shape in ((), (1,)) or not self._updated()):
       return
     if self._keys is None:
       self._keys = {key.decode() for key in self._store.list().result()}
     counts = [math.ceil(size / chunk) for size, chunk in zip(array.shape, array.chunks, strict=True)]
+    if math.prod(counts) > len(self._keys):  # before a name is made of each
+      raise FlanJaxError(f"{self.url}: {array.path} wants {math.prod(counts):,} chunks, more than there are files")
     wanted = {f"{array.path}/{'.'.join(map(str, index)) or '0'}" for index in np.ndindex(*counts)}
     if missing := sorted(wanted - {key.replace("//", "/") for key in self._keys}):
       raise FlanJaxError(f"{self.url}: {len(missing)} of {len(wanted)} chunks are missing: {missing[0]}")
+
+  def _updated(self) -> bool:
+    """Whether the optimizer has done a step, after which no second moment is zero."""
+    return _STEP in self and bool(self.read(_STEP))
 
 
 def open_arrays(url: str | os.PathLike) -> Arrays | None:
@@ -234,6 +244,24 @@ def _zarr_arrays(url: str, store: tensorstore.KvStore) -> dict[str, np.ndarray |
     }
   except (ValueError, OSError, KeyError, TypeError, UnicodeDecodeError) as error:
     raise _damaged(url, error) from error
+
+
+def _check_stored(array: _Stored, metadata: Mapping[str, Any]) -> None:
+  """Raises ValueError where an array's own .zarray is of another array than the tree's, or not as T5X writes any."""
+  dtype = "bfloat16" if array.dtype == ml_dtypes.bfloat16 else array.dtype.newbyteorder("<").str
+  dtypes = ("bfloat16", "<u2") if dtype == "bfloat16" else (dtype,)
+  faults = [
+    f"{field} is {metadata[field]!r} where {wanted[0]!r} was written"
+    for field, wanted in (
+      ("dtype", dtypes),
+      ("shape", (list(array.shape),)),
+      ("chunks", (list(array.chunks),)),
+      ("order", ("C",)),
+    )
+    if metadata[field] not in wanted
+  ]
+  if faults:
+    raise ValueError(f".zarray: {', '.join(faults)}")
 
 
 def _damaged(file: str, error: Exception) -> FlanJaxError:

@@ -177,6 +177,32 @@ def test_a_missing_and_a_damaged_chunk_are_named(broken):
       open_source(broken).parameters()
 
 
+@pytest.mark.parametrize("change", [{"dtype": "<i4"}, {"dtype": ">f4"}, {"order": "F"}, {"shape": [64, 128]}], ids=str)
+def test_an_array_that_is_another_than_the_trees_is_named(broken, change):
+  """Its own description would be believed: numbers of another kind or in another order."""
+  name = "target.decoder.layers_1.mlp.wo.kernel"
+  file = broken / name / ".zarray"
+  file.write_text(json.dumps(json.loads(file.read_text()) | change))
+  with pytest.raises(FlanJaxError, match=rf"{name}.*{next(iter(change))} is .* where .* was written"):
+    open_arrays(broken).read(name)
+
+
+def test_a_missing_second_moment_is_named(broken):
+  """It would be read as zeros, of which Adafactor makes steps without bound; at step 0 zeros may be left out."""
+  name = "state.param_states.decoder.layers_1.mlp.wo.kernel.v"
+  (broken / name / "0.0").unlink()
+  with pytest.raises(FlanJaxError, match=f"chunks are missing: {name}/0.0"):
+    open_source(broken).moments()("v", "decoder.layers_1.mlp.wo.kernel")
+
+
+def test_more_chunks_than_files_are_refused_uncounted(broken):
+  arrays = Arrays(str(broken), LEGACY, tensorstore.KvStore.open(f"file://{broken}/").result(), {})
+  name = "target.decoder.layers_1.mlp.wo.kernel"
+  arrays._arrays[name] = dataclasses.replace(open_arrays(broken)._arrays[name], shape=(1 << 40, 64), chunks=(1, 1))
+  with pytest.raises(FlanJaxError, match="more than there are files"):
+    arrays.read(name)
+
+
 def test_truncated_and_missing_files_of_the_orbax_layout_are_named(golden, tmp_path):
   """Nodes of its database have sums, its arrays none: a flipped bit in them is another value, for Orbax as for us."""
   whole = golden / "t5x/t5_1_0_tied_tiny/orbax/checkpoint_400"
