@@ -12,7 +12,7 @@ _KINDS, _LAYOUTS, _DTYPES = ("flan_jax", "t5x", "hf"), ("legacy", "orbax"), ("fl
 
 @click.command("convert")
 @click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="DST", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="DST")
 @click.option("--to", type=click.Choice(_KINDS), default="flan_jax", show_default=True, help="The kind of DST.")
 @click.option("--layout", type=click.Choice(_LAYOUTS), default="legacy", show_default=True, help="Of T5X's files.")
 @click.option("--scan/--no-scan", default=None, help="Layers stacked (T5X: its scanned network) or not; as in SRC.")

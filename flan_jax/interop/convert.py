@@ -6,7 +6,9 @@ import math
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,13 +57,14 @@ class Wish:
 
 
 def convert(
-  source: Source, destination: pathlib.Path, wish: Wish, golden: pathlib.Path | None = None
+  source: Source, destination: str | os.PathLike, wish: Wish, golden: pathlib.Path | None = None
 ) -> dict[str, Any]:
   """Writes what a source holds as another kind of checkpoint, and says what was found and written.
 
   Args:
     source: of any kind.
-    destination: does not exist, or is an empty folder. It appears when all is written (and checked).
+    destination: on this machine; does not exist, or is an empty folder, or a link to either. It appears when all is
+      written (and checked).
     golden: a file of logits that what was written must give; see `checking`.
 
   Returns:
@@ -90,20 +93,46 @@ def convert(
 
 
 @contextlib.contextmanager
-def _appearing(destination: pathlib.Path) -> Iterator[pathlib.Path]:
+def _appearing(destination: str | os.PathLike) -> Iterator[pathlib.Path]:
   """A folder beside the destination that takes its name in the end; it is deleted where anything fails."""
-  if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+  place = _place(destination)
+  place.parent.mkdir(parents=True, exist_ok=True)
+  with _terminated_as_interrupted():
+    folder = pathlib.Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    try:
+      folder.chmod(0o755)  # mkdtemp's is for its owner alone
+      yield folder
+      os.replace(folder, place)  # onto an empty folder too
+    except BaseException:
+      shutil.rmtree(folder, ignore_errors=True)
+      raise
+
+
+def _place(destination: str | os.PathLike) -> pathlib.Path:
+  """Where a destination is when its links are followed. Raises UsageError where no folder can be put there."""
+  if "://" in str(destination):
+    raise UsageError(f"{destination}: checkpoints are written to folders of this machine; copy it from there")
+  place = pathlib.Path(os.path.realpath(destination))
+  if place.is_symlink():
+    raise UsageError(f"{destination} is a link that leads to itself")
+  if place.exists() and (not place.is_dir() or any(place.iterdir())):
     raise UsageError(f"{destination} holds something already: name a folder that is not there, or is empty")
-  destination = destination.absolute()
-  destination.parent.mkdir(parents=True, exist_ok=True)
-  folder = pathlib.Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}."))
+  if place == pathlib.Path.cwd():
+    raise UsageError(f"{destination} is the folder that this command runs in, which cannot be replaced: name another")
+  return place
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+  """SIGTERM, of a scheduler for one, raises KeyboardInterrupt here, as Ctrl-C does."""
+  if threading.current_thread() is not threading.main_thread():  # Python hears signals nowhere else
+    yield
+    return
+  before = signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
-    folder.chmod(0o755)  # mkdtemp's is for its owner alone
-    yield folder
-    os.replace(folder, destination)  # onto an empty folder too
-  except BaseException:
-    shutil.rmtree(folder, ignore_errors=True)
-    raise
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, before)
 
 
 def _to_hugging_face(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) -> dict[str, Any]:
@@ -187,12 +216,21 @@ def _adafactor_arrays(config: T5Config, moments: Moments, updates: int) -> dict[
 
 
 def _vocabulary(source: Source, wish: Wish, notes: list[str]) -> tuple[pathlib.Path | None, int]:
-  """(the SentencePiece file that goes along, its sentinels)."""
-  if wish.vocabulary is not None:
-    return wish.vocabulary.path, wish.vocabulary.extra_ids
-  if source.vocabulary_path is None:
+  """(the SentencePiece file that goes along, its sentinels). Raises UsageError where the network has too few rows."""
+  words = wish.vocabulary
+  if words is None and source.vocabulary_path is not None:
+    extra_ids = (source.record.get("vocabulary") or {}).get("extra_ids", EXTRA_IDS)
+    words = Vocabulary(source.vocabulary_path, extra_ids)
+  if words is None:
     notes.append("there is no vocabulary in the source: --vocabulary V takes one along")
-  return source.vocabulary_path, (source.record.get("vocabulary") or {}).get("extra_ids", EXTRA_IDS)
+    return None, EXTRA_IDS
+  rows = source.config.vocab_size
+  if words.size > rows:
+    raise UsageError(
+      f"{words.path} has {words.size:,} ids, but {source.path} has an embedding of {rows:,} rows: name the vocabulary "
+      "that it was trained with (--vocabulary)"
+    )
+  return words.path, words.extra_ids
 
 
 _WRITERS = {FLAN_JAX: _to_flan_jax, T5X: _to_t5x, HUGGING_FACE: _to_hugging_face}

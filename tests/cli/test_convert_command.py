@@ -24,12 +24,12 @@ class Random:
     return np.random.default_rng(len(name)).normal(size=self.shapes()[name]).astype(np.float32)
 
 
-@pytest.fixture
-def source(tmp_path):
-  """A T5X checkpoint."""
-  (tmp_path / "t5x").mkdir()
-  write_t5x(tmp_path / "t5x", TINY, Random(), layout="orbax")
-  return tmp_path / "t5x"
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+  """A T5X checkpoint; read only."""
+  folder = tmp_path_factory.mktemp("t5x")
+  write_t5x(folder, TINY, Random(), layout="orbax")
+  return folder
 
 
 def test_a_t5x_checkpoint_is_asked_and_exported(source, tmp_path, capsys):
@@ -64,12 +64,16 @@ def test_a_check_that_fails_is_exit_code_1(source, tmp_path, capsys):
     (["nowhere", "out"], "nowhere is not there. Wanted: a MODEL_DIR"),
     ([".", "out"], ". holds no checkpoint. Wanted: a MODEL_DIR"),
     (["SOURCE", "."], "holds something already"),
+    (["SOURCE", "../empty"], "is the folder that this command runs in"),
+    (["SOURCE", "gs://bucket/x"], "gs://bucket/x: checkpoints are written to folders of this machine"),
     (["SOURCE", "out", "--dtype", "float16"], "keeps its parameters in float32"),
     (["SOURCE", "out", "--to", "bert"], "'bert' is not one of"),
   ],
 )
 def test_mistakes(arguments, message, source, tmp_path, monkeypatch, capsys):
-  monkeypatch.chdir(tmp_path)
+  (tmp_path / "empty").mkdir()
+  monkeypatch.chdir(tmp_path / "empty" if "../empty" in arguments else tmp_path)
   assert run(["convert", *(str(source) if word == "SOURCE" else word for word in arguments)]) == 2
   assert message in capsys.readouterr().err
   assert open_source(source).step == 0
+  assert {path.name for path in tmp_path.iterdir()} == {"empty"}

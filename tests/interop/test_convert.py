@@ -1,7 +1,9 @@
 """Conversions: arrays are the same after any way there and back, and nothing half written looks whole."""
 
+import dataclasses
 import json
 import os
+import signal
 
 import jax
 import numpy as np
@@ -131,6 +133,46 @@ def test_a_destination_that_holds_something_is_left_alone(tiny, tmp_path):
   assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
   (tmp_path / "out" / "mine").unlink()
   convert(open_source(tiny), tmp_path / "out", Wish("hf"))
+
+
+def test_links_are_followed_before_anything_is_written(tiny, tmp_path):
+  """To an empty folder, to one that is not there yet; one that leads nowhere is refused."""
+  (tmp_path / "empty").mkdir()
+  for target in ("empty", "absent"):
+    (tmp_path / f"to_{target}").symlink_to(tmp_path / target)
+    convert(open_source(tiny), tmp_path / f"to_{target}", Wish("hf"))
+    assert (tmp_path / f"to_{target}").is_symlink()
+    assert open_source(tmp_path / target).kind == "hf"
+  (tmp_path / "loop").symlink_to(tmp_path / "loop")
+  with pytest.raises(UsageError, match="leads to itself"):
+    convert(open_source(tiny), tmp_path / "loop", Wish("hf"))
+
+
+def test_sigterm_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
+  source = open_source(tiny)
+  reads = []
+
+  def read_until_stopped(name):
+    reads.append(name)
+    if len(reads) == 3:
+      os.kill(os.getpid(), signal.SIGTERM)
+    return type(source.tensors).read(source.tensors, name)
+
+  monkeypatch.setattr(source.tensors, "read", read_until_stopped)
+  before = signal.getsignal(signal.SIGTERM)
+  with pytest.raises(KeyboardInterrupt):
+    convert(source, tmp_path / "out", Wish("hf"))
+  assert list(tmp_path.iterdir()) == []
+  assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("to", ["flan_jax", "hf"])
+def test_a_vocabulary_with_more_ids_than_rows_is_refused(tmp_path, to):
+  config = dataclasses.replace(TINY, vocab_size=384)
+  source = Source("t5x", "here", config, InMemory(config))
+  with pytest.raises(UsageError, match=r"has 1,024 ids, but here has an embedding of 384 rows"):
+    convert(source, tmp_path / "out", Wish(to, vocabulary=load_vocabulary("demo")))
+  assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("to", ["flan_jax", "t5x", "hf"])
