@@ -19,6 +19,7 @@ from flan_jax.data.mixing import mix
 from flan_jax.data.segments import RowShape, Sequences, end_to_end
 from flan_jax.data.vocabularies import Vocabulary
 from flan_jax.errors import UsageError
+from flan_jax.setting_types import check_types
 
 
 @runtime_checkable
@@ -59,6 +60,7 @@ class SpanCorruption:
   sentinels: tuple[int, int] | None = None
 
   def __post_init__(self):
+    check_types(self)
     if not 0 < self.noise_density < 1:
       raise UsageError(f"SpanCorruption.noise_density = {self.noise_density!r}: must be above 0 and below 1")
     if self.mean_noise_span_length < 1:
@@ -162,6 +164,7 @@ class Denoisers:
   modes: Sequence[str | Sequence[int]] = ()
 
   def __post_init__(self):
+    check_types(self)
     for name in ("objectives", "weights", "modes"):  # gin's users write lists
       object.__setattr__(self, name, tuple(getattr(self, name)))
     if not self.objectives:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import gin
 
 from flan_jax.errors import UsageError
+from flan_jax.setting_types import check_types
 
 # The tables that give these names their meaning: layers.ACTIVATIONS, layers.DTYPES and layer_stack.REMAT_POLICIES.
 ACTIVATION_NAMES = ("gelu", "linear", "relu", "silu")
@@ -59,12 +60,13 @@ class T5Config:
   relative_bias: str = "shared"
 
   def __post_init__(self):
+    check_types(self)
     # JSON and gin give lists; tuples keep the config hashable.
     object.__setattr__(self, "mlp_activations", tuple(self.mlp_activations))
     for name in _SIZES:
       value = getattr(self, name)
-      if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"T5Config.{name} = {value!r}: must be a whole number above 0")
+      if value < 1:
+        raise UsageError(f"T5Config.{name} = {value!r}: must be above 0")
     if not 0 <= self.dropout_rate < 1:
       raise UsageError(f"T5Config.dropout_rate = {self.dropout_rate!r}: must be in [0, 1)")
     if not self.mlp_activations:
@@ -74,8 +76,6 @@ class T5Config:
     _check_choice("dtype", self.dtype, DTYPE_NAMES)
     _check_choice("remat_policy", self.remat_policy, REMAT_NAMES)
     _check_choice("relative_bias", self.relative_bias, RELATIVE_BIAS_NAMES)
-    if not isinstance(self.scan_layers, bool):
-      raise UsageError(f"T5Config.scan_layers = {self.scan_layers!r}: must be True or False")
 
 
 _SIZES = ("vocab_size", "emb_dim", "num_heads", "head_dim", "mlp_dim", "num_encoder_layers", "num_decoder_layers")

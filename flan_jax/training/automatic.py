@@ -17,6 +17,7 @@ import yaml
 from flan_jax import configuration, processes
 from flan_jax.errors import UsageError
 from flan_jax.models.configs import REMAT_NAMES
+from flan_jax.setting_types import check_types
 from flan_jax.training import accelerators, memory
 from flan_jax.training.memory import Estimate
 from flan_jax.training.partitioning import Partitioning
@@ -37,6 +38,9 @@ class Auto:
   """
 
   usable: float = 0.8
+
+  def __post_init__(self):
+    check_types(self)
 
 
 @dataclasses.dataclass(frozen=True)

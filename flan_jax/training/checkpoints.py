@@ -20,6 +20,7 @@ from flan_jax.data.stream import Position
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError, write_file_sums
+from flan_jax.setting_types import check_types
 from flan_jax.training import recovery
 from flan_jax.training.guard import GuardState
 from flan_jax.training.state import TrainState, optimizer_arrays, with_optimizer_arrays
@@ -50,10 +51,11 @@ class Saving:
   best_by: str = "held_out/accuracy"
 
   def __post_init__(self):
+    check_types(self)
     for name, least in (("period", 1), ("keep", 1), ("keep_best", 0)):
       value = getattr(self, name)
-      if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise UsageError(f"Saving.{name} = {value!r}: must be a whole number, at least {least}")
+      if value < least:
+        raise UsageError(f"Saving.{name} = {value!r}: must be at least {least}")
     if self.minutes is not None and not self.minutes > 0:
       raise UsageError(f"Saving.minutes = {self.minutes!r}: must be above 0, or None for never")
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from flan_jax.errors import UsageError
+from flan_jax.setting_types import check_types
 
 REWIND, STOP = "rewind", "stop"
 
@@ -43,6 +44,7 @@ class Guard:
   hang_minutes: float | None = 30.0
 
   def __post_init__(self):
+    check_types(self)
     if self.spike_deviations is not None and self.spike_deviations <= 0:
       raise UsageError(f"Guard.spike_deviations = {self.spike_deviations!r}: must be above 0, or None")
     for name in ("memory", "warmup", "in_a_row"):

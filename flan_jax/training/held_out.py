@@ -30,6 +30,7 @@ from flan_jax.evaluation.predictions import judge
 from flan_jax.evaluation.questions import from_json, questions, to_json, unseen_mixture
 from flan_jax.models.model import Model, Params
 from flan_jax.models.stacking import unstacked
+from flan_jax.setting_types import check_types
 from flan_jax.training import partitioning
 from flan_jax.training.samples import SIDES, Sample
 from flan_jax.training.trainer import Trainer
@@ -64,11 +65,11 @@ class HeldOut:
   unseen: str | None = None
 
   def __post_init__(self):
+    check_types(self)
     for name, least in (("period", 1), ("examples", 1), ("generations", 0), ("max_tokens", 1)):
       value = getattr(self, name)
-      optional = name in ("period", "max_tokens") and value is None
-      if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-        raise UsageError(f"HeldOut.{name} = {value!r}: must be a whole number, at least {least}")
+      if value is not None and value < least:
+        raise UsageError(f"HeldOut.{name} = {value!r}: must be at least {least}")
     if self.generations > self.examples:
       raise UsageError(f"HeldOut.generations = {self.generations}: there are only {self.examples} examples a side")
 

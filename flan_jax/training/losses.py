@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
 from flan_jax.errors import UsageError
+from flan_jax.setting_types import check_types
 
 
 @gin.register
@@ -29,6 +30,7 @@ class Loss:
   chunk_elements: int = 2**24
 
   def __post_init__(self):
+    check_types(self)
     if not 0 <= self.label_smoothing < 1:
       raise UsageError(f"Loss.label_smoothing = {self.label_smoothing!r}: must be in [0, 1)")
     if self.z_loss < 0:

@@ -15,6 +15,7 @@ from jaxtyping import Array
 
 from flan_jax.models.model import Params
 from flan_jax.models.stacking import is_stacked
+from flan_jax.setting_types import check_types
 from flan_jax.training.schedules import Schedule
 
 
@@ -35,6 +36,9 @@ class Adafactor:
   clipping_threshold: float = 1.0
   multiply_by_parameter_scale: bool = True
   min_dim_size_to_factor: int = 128
+
+  def __post_init__(self):
+    check_types(self)
 
   def transformation(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
     return layer_by_layer(
@@ -64,6 +68,9 @@ class AdamW:
   eps: float = 1e-9
   weight_decay: float = 0.0
   clip_norm: float | None = 1.0
+
+  def __post_init__(self):
+    check_types(self)
 
   def transformation(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
     clip = optax.identity() if self.clip_norm is None else optax.clip_by_global_norm(self.clip_norm)

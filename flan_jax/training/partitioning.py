@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from flan_jax.errors import UsageError
 from flan_jax.models.gathering import GATHERED, Gather, Spread
+from flan_jax.setting_types import check_types
 from flan_jax.training.state import TrainState
 
 # One without devices says where arrays would lie.
@@ -55,6 +56,9 @@ class Partitioning:
   data: int = -1
   fsdp: int = 1
   model: int = 1
+
+  def __post_init__(self):
+    check_types(self)
 
   def mesh(self, devices: list[jax.Device] | None = None) -> Mesh:
     """The mesh over these devices (all, if not given).

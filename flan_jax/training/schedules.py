@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from flan_jax.errors import UsageError
+from flan_jax.setting_types import check_types
 
 
 @gin.register
@@ -31,6 +32,7 @@ class WarmupLinear:
   total_steps: int
 
   def __post_init__(self):
+    check_types(self)
     for name in ("warmup_steps", "total_steps"):
       if getattr(self, name) < 0:
         raise UsageError(f"WarmupLinear.{name} = {getattr(self, name)}: must not be negative")
@@ -53,6 +55,7 @@ class InverseSquareRoot:
   flat_steps: int = 10_000
 
   def __post_init__(self):
+    check_types(self)
     if self.flat_steps < 1:
       raise UsageError(f"InverseSquareRoot.flat_steps = {self.flat_steps}: must be at least 1")
 

@@ -14,6 +14,7 @@ from flan_jax.data.objectives import Objective
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
+from flan_jax.setting_types import check_types
 from flan_jax.training import automatic, profiling
 from flan_jax.training.automatic import Auto
 from flan_jax.training.checkpoints import Saving
@@ -111,12 +112,13 @@ class Training:
   held_out: HeldOut = dataclasses.field(default_factory=HeldOut)
 
   def __post_init__(self):
+    check_types(self, "train")
     for name in ("train_steps", "batch_size", "accumulation", "variants", "window", "log_period"):
       value = getattr(self, name)
-      if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"train.{name} = {value!r}: must be a whole number above 0")
-    if not isinstance(self.input_processes, int) or self.input_processes < 0:
-      raise UsageError(f"train.input_processes = {self.input_processes!r}: must be a whole number, 0 for none")
+      if value < 1:
+        raise UsageError(f"train.{name} = {value!r}: must be above 0")
+    if self.input_processes < 0:
+      raise UsageError(f"train.input_processes = {self.input_processes!r}: must not be negative; 0 for none")
     if set(self.task_feature_lengths) != {"inputs", "targets"}:
       raise UsageError(
         f"TASK_FEATURE_LENGTHS = {self.task_feature_lengths!r}: must name both, {{'inputs': 512, 'targets': 128}}"

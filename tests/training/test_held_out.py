@@ -180,7 +180,7 @@ def test_a_checkpoint_has_the_metrics_of_its_step(evaluated):
 @pytest.mark.parametrize(
   ("settings", "message"),
   [
-    ({"period": 0}, "HeldOut.period = 0: must be a whole number, at least 1"),
+    ({"period": 0}, "HeldOut.period = 0: must be at least 1"),
     ({"generations": -1}, "at least 0"),
     ({"examples": 4, "generations": 5}, "there are only 4 examples a side"),
   ],
