@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint")
 @click.option("--task", metavar="NAME", help="One task.")
 @click.option("--mixture", metavar="NAME", help="All tasks of a mixture.")
 @click.option("--suite", metavar="NAME", help="A published suite of benchmarks.")
-@click.option("--before", type=click.Path(path_type=Path), metavar="CHECKPOINT", help="A checkpoint to compare with.")
+@click.option("--before", metavar="CHECKPOINT", help="A checkpoint to compare with.")
 @click.option(
   "--formats", default="zero_shot,few_shot,cot", show_default=True, metavar="F,F", help="Formats to ask in."
 )
@@ -41,13 +41,14 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path), help="Gets results.json, predictions.jsonl and chart.png.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
 def command(checkpoint, task, mixture, suite, before, missing, output, as_json, formats, shots, **options):
-  """Measure CHECKPOINT (a MODEL_DIR, MODEL_DIR/checkpoints/STEP or a Hugging Face directory) on held-out examples.
+  """Measure CHECKPOINT on held-out examples.
+
+  CHECKPOINT is a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder.
 
   Prints exact match by tasks seen in training and held out, zero-shot, few-shot and rationale first, with the number of
   examples, chance and 95% intervals; with --before, what it was before; and three prompts with their answers.
   """
   chosen = _chosen(task, mixture, suite, options["data_dir"])
-  _require_checkpoints(checkpoint, before)
   if output is not None:
     _require_writable(output)
   present, absent = _installed(chosen, options["data_dir"], missing)
@@ -71,7 +72,10 @@ def _evaluate(request: dict, output: Path | None, as_json: bool) -> None:
   from flan_jax.evaluation.evaluate import Request, evaluate
   from flan_jax.evaluation.predictions import write_predictions
   from flan_jax.evaluation.table import print_results
+  from flan_jax.interop.loading import open_source
 
+  if request["before"] is not None:
+    open_source(request["before"])  # asked last: what is wrong with it is told before the other has answered
   results, predictions = evaluate(Request(**request))
   if output is not None:
     write_predictions(output / "predictions.jsonl", predictions)
@@ -112,12 +116,6 @@ def _installed(mixture: "MixtureSpec", data_dir: Path | None, missing: str) -> t
   for file in absent:
     click.echo(f"Skipped: {file}", err=True)
   return present, tuple(file.task for file in absent)
-
-
-def _require_checkpoints(*paths: Path | None) -> None:
-  for path in paths:
-    if path is not None and not path.exists():
-      raise FlanJaxError(f"{path}: there is no checkpoint here")
 
 
 def _require_writable(folder: Path) -> None:

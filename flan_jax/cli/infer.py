@@ -11,7 +11,7 @@ from flan_jax.errors import FlanJaxError, UsageError
 
 
 @click.command("infer")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint")
 @click.argument("prompts", nargs=-1, metavar="[PROMPT]...")
 @click.option("--file", "file", type=click.Path(path_type=Path), help="Prompts, one a line, or JSONL with 'prompt'.")
 @click.option("--max_new_tokens", type=click.IntRange(min=1), help="Length of an output (default: as trained).")
@@ -26,10 +26,9 @@ from flan_jax.errors import FlanJaxError, UsageError
 def command(checkpoint, prompts, file, max_new_tokens, vocabulary, data_dir, as_json):
   """Answer prompts with CHECKPOINT, greedily: the arguments, the lines of --file, or those of standard input.
 
+  CHECKPOINT is a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder.
   In a file or on standard input a line is a prompt (\\n in it is a line break), or a JSON object with 'prompt'.
   """
-  if not checkpoint.exists():
-    raise FlanJaxError(f"{checkpoint}: there is no checkpoint here")
   prompts = _prompts(prompts, file)
   from flan_jax.cli.environment import prepare_jax
 

@@ -1,6 +1,7 @@
 """A checkpoint that answers: texts in, texts out."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,11 +24,11 @@ class Answerer:
   vocabulary: Vocabulary
 
   @classmethod
-  def load(cls, path: Path, vocabulary: str | None = None, data_dir: Path | None = None) -> "Answerer":
+  def load(cls, path: str | os.PathLike, vocabulary: str | None = None, data_dir: Path | None = None) -> "Answerer":
     """Reads a checkpoint and the vocabulary that it carries.
 
     Args:
-      path: a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint or a Hugging Face folder.
+      path: whatever `loading.open_source` takes.
       vocabulary: a name or file for a checkpoint that carries none; of one that does it must be the same.
       data_dir: where the vocabulary 't5' is looked for.
 

@@ -1,6 +1,7 @@
 """The evaluation itself: the same held-out prompts to one checkpoint or two, outputs to predictions to results."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class Request:
   """What to measure.
 
   Attributes:
-    checkpoint: the checkpoint 'after': a MODEL_DIR, one of its steps, or a Hugging Face directory.
+    checkpoint: the checkpoint 'after': whatever `loading.open_source` takes.
     before: a checkpoint to compare with, asked the very same prompts; None for none.
     name: of the task or mixture, for the record.
     tasks: full names of its tasks that are installed.
@@ -34,11 +35,11 @@ class Request:
     vocabulary: for checkpoints that carry none; a name or a SentencePiece file.
   """
 
-  checkpoint: Path
+  checkpoint: str | os.PathLike
   name: str
   tasks: tuple[str, ...]
   missing: tuple[str, ...] = ()
-  before: Path | None = None
+  before: str | os.PathLike | None = None
   formats: tuple[str, ...] = ("zero_shot", "few_shot", "cot")
   examples: int = 100
   shots: tuple[int, int] = DEFAULT_SHOTS

@@ -47,6 +47,9 @@ def test_a_t5x_checkpoint_is_asked_and_exported(source, tmp_path, capsys):
     assert run(["infer", str(tmp_path / folder), "What is 1 + 1?", "--max_new_tokens", "8", "--json"]) == 0
     answers.append(capsys.readouterr().out)
   assert answers[0] == answers[1]
+  asked = ["infer", f"file://{source}", "What is 1 + 1?", "--max_new_tokens", "8", "--json", "--vocabulary", "demo"]
+  assert run(asked) == 0
+  assert capsys.readouterr().out == answers[0]
 
 
 def test_a_check_that_fails_is_exit_code_1(source, tmp_path, capsys):

@@ -84,7 +84,8 @@ def test_prompts_from_arguments_and_a_file(model_dir, tmp_path, capsys):
     (["--formats", "zeroshot"], 2, "Nearest: zero_shot"),
     (["--formats", ","], 2, "no task of demo.step_first has prompts"),
     (["--shots", "5,2"], 2, "--shots 5,2"),
-    (["--before", "nowhere"], 1, "nowhere: there is no checkpoint here"),
+    (["--before", "nowhere"], 2, "nowhere is not there. Wanted: a MODEL_DIR"),
+    (["--before", "file:///no/where"], 2, "file:///no/where holds no checkpoint"),
     (["--output", "{file}/out"], 1, "{file}"),
   ],
 )

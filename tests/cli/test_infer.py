@@ -30,7 +30,8 @@ def test_what_is_no_prompt_is_named_by_line(text, message):
 @pytest.mark.parametrize(
   ("arguments", "code", "message"),
   [
-    (["nowhere", "Hello"], 1, "nowhere: there is no checkpoint here"),
+    (["nowhere", "Hello"], 2, "nowhere is not there. Wanted: a MODEL_DIR"),
+    (["file:///no/where", "Hello"], 2, "file:///no/where holds no checkpoint"),
     ([".", "Hello", "--file", "x"], 2, "prompts or --file, not both"),
     ([".", "--file", "no/such/file"], 1, "no/such/file: No such file or directory"),
     ([], 2, "Missing argument 'CHECKPOINT'"),
