@@ -6,6 +6,7 @@ T5 1.0, T5 1.1, Flan-T5 and mT5 share the format; their differences (gated or no
 import contextlib
 import json
 import pathlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ class HuggingFaceTensors:
     self.model_type = values["model_type"]
     self._stored = _stored(self.path)
     self.config = _config(self.path / CONFIG, values, self._is_tied(values))
+    _check_layers(self.path, self.config, self._stored)
     self._homes = {name: tensor_name(name) for name in Model(self.config).shapes()}
     homes = {home: name for name, home in self._homes.items()}
     copies = _COPIES | ({HEAD} if self.config.logits_via_embedding else set())
@@ -94,7 +96,7 @@ def _read_config(path: pathlib.Path) -> dict[str, object]:
   try:
     values = json.loads(file.read_text(encoding="utf-8"))
     model_type = values.get("model_type")
-  except (OSError, ValueError, AttributeError) as error:
+  except (OSError, ValueError, AttributeError, RecursionError) as error:
     raise FlanJaxError(f"{file}: cannot be read as a Hugging Face config ({error})") from error
   if model_type not in ("t5", "mt5"):
     raise FlanJaxError(f"{file}: model_type is {model_type!r}; only t5 and mt5 can be read")
@@ -107,7 +109,7 @@ def _config(file: pathlib.Path, values: Mapping[str, object], tied: bool) -> T5C
     if values.get(key, ours) != ours:
       raise FlanJaxError(f"{file}: {key} is {values[key]!r}; flan_jax's T5 has {ours!r}")
   projection = values.get("feed_forward_proj", "relu")
-  if projection not in ACTIVATIONS:
+  if not isinstance(projection, str) or projection not in ACTIVATIONS:
     raise FlanJaxError(f"{file}: feed_forward_proj is {projection!r}; known are {', '.join(ACTIVATIONS)}")
   try:
     return T5Config(
@@ -126,6 +128,14 @@ def _config(file: pathlib.Path, values: Mapping[str, object], tied: bool) -> T5C
     raise FlanJaxError(f"{file}: has no {error.args[0]}") from error
   except UsageError as error:
     raise FlanJaxError(f"{file}: {error}") from error
+
+
+def _check_layers(path: pathlib.Path, config: T5Config, stored: Mapping[str, object]) -> None:
+  """Raises FlanJaxError unless the tensors are of as many layers as the config says; no network is built to tell."""
+  for stack, said in (("encoder", config.num_encoder_layers), ("decoder", config.num_decoder_layers)):
+    numbers = {int(found[1]) for name in stored if (found := re.match(rf"{stack}\.block\.(\d{{1,9}})\.", name))}
+    if len(numbers) != said or max(numbers) != said - 1:
+      raise FlanJaxError(f"{path}: {CONFIG} says {said} {stack} layers, and the tensors are of {len(numbers)}")
 
 
 def tensor_name(name: str) -> str:

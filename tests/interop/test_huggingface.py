@@ -136,6 +136,13 @@ def test_a_missing_an_unknown_and_a_misshapen_tensor_are_named(tmp_path):
     ({"feed_forward_proj": "gated-tanh"}, "feed_forward_proj is 'gated-tanh'"),
     ({"relative_attention_max_distance": 64}, "relative_attention_max_distance is 64"),
     ({"d_ff": 0}, "mlp_dim = 0"),
+    ({"d_ff": 10**30}, "10{30}"),
+    ({"num_layers": 20_000}, "says 20000 encoder layers, and the tensors are of 1"),
+    ({"num_decoder_layers": 1}, "says 1 decoder layers, and the tensors are of 2"),
+    ({"dropout_rate": None}, "dropout_rate = None"),
+    ({"dropout_rate": "0.1"}, "dropout_rate = '0.1'"),
+    ({"feed_forward_proj": ["relu"]}, r"feed_forward_proj is \['relu'\]"),
+    ({"model_type": ["t5"]}, r"model_type is \['t5'\]"),
   ],
 )
 def test_a_config_of_another_network_is_refused(tmp_path, change, message):
@@ -155,6 +162,16 @@ def test_what_cannot_be_read_is_named(tmp_path):
   (tmp_path / "model.safetensors").unlink()
   (tmp_path / "pytorch_model.bin").touch()
   with pytest.raises(FlanJaxError, match=r"no \.safetensors file \(\.bin files can run code"):
+    _load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
+@pytest.mark.parametrize("content", ["[" * 200_000, "[]", "{", '{"weight_map": {"shared.weight": 3}}', "\xff"])
+def test_broken_json_is_named(tmp_path, name, content):
+  _write(tmp_path)
+  (tmp_path / "model.safetensors").rename(tmp_path / "a.safetensors")
+  (tmp_path / name).write_text(content, encoding="latin-1")
+  with pytest.raises(FlanJaxError, match=rf"{name}: (cannot be read as|model_type is None)"):
     _load(tmp_path)
 
 
