@@ -11,6 +11,7 @@ files.json before they are read (damage.py) and each array's fingerprint afterwa
 what goes wrong between a disk and a device.
 """
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Collection, Mapping
@@ -21,10 +22,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from flan_jax import processes
-from flan_jax.errors import UsageError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.damage import DamagedError, damaged_arrays, damaged_files, strange_arrays, write_file_sums
 from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
+from flan_jax.models.configs import T5Config
 from flan_jax.models.stacking import is_stacked, stacked, unstacked
 
 CHECKPOINTS = "checkpoints"  # folder in MODEL_DIR
@@ -71,8 +73,29 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
   try:
     record = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
     needed = ("step", "model", "arrays", "fingerprints", "small_arrays")
-    return {**{name: record[name] for name in needed}, **record}
-  except (OSError, ValueError, KeyError, TypeError) as error:
+    record = {**{name: record[name] for name in needed}, **record}
+    for item, kinds in record["arrays"].items():
+      if set(record["fingerprints"][item]) != set(kinds) or not set(record["small_arrays"][item]) <= set(kinds):
+        raise ValueError(f"its arrays of {item} are not those of its fingerprints")
+    return record
+  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    raise damaged(folder, [f"file {_RECORD_FILE}: {type(error).__name__}: {error}"]) from error
+
+
+def saved_config(folder: pathlib.Path, record: Mapping[str, Any]) -> T5Config:
+  """The network of a step's record.
+
+  Raises:
+    FlanJaxError: it makes none; names fields that only another version of flan_jax knows.
+  """
+  known = {field.name for field in dataclasses.fields(T5Config)}
+  if unknown := sorted(set(record["model"]) - known):
+    raise FlanJaxError(
+      f"{folder}: this flan_jax does not know what its model's {', '.join(unknown)} means: take the one that wrote it"
+    )
+  try:
+    return T5Config(**record["model"])
+  except (TypeError, UsageError) as error:
     raise damaged(folder, [f"file {_RECORD_FILE}: {error}"]) from error
 
 

@@ -55,7 +55,7 @@ def damaged_files(folder: pathlib.Path, within: Collection[str] | None = None) -
       return [f"file {FILES} has changed"]
   except FileNotFoundError:
     return [f"file {FILES} is missing"]
-  except (OSError, ValueError, TypeError, KeyError) as error:
+  except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
     return [f"file {FILES} cannot be read ({error})"]
   of_interest = [name for name in expected if within is None or name.partition("/")[0] in within]
   differences = {name: _difference(expected[name], folder / name) for name in of_interest}

@@ -16,9 +16,10 @@ from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError
 from flan_jax.interop.host_arrays import HostArrays
-from flan_jax.interop.tensors import Tensors, layers_apart, place
+from flan_jax.interop.tensors import MOST_LAYERS, Tensors, check_shapes, layers_apart, place
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
+from flan_jax.models.stacking import is_stacked, names_of_layers
 
 if TYPE_CHECKING:
   from flan_jax.interop.t5x import T5XMoments
@@ -209,11 +210,23 @@ def _own(folder: pathlib.Path) -> Source | None:
     return None
   step = layout.step_folder(folder)
   record = layout.read_record(step)
-  config = T5Config(**record["model"])
+  config = layout.saved_config(step, record)
+  check_shapes(step, config, _layers_apart(record["arrays"].get(layout.PARAMS, {})))
   vocabulary = _file(step.parent.parent / layout.VOCABULARY_FILE)
   source = Source(FLAN_JAX, str(step), config, OwnTensors(step, config, record), vocabulary, record, record["step"])
   _check_vocabulary(source)
   return source
+
+
+def _layers_apart(kinds: Mapping[str, tuple[str, list[int]]]) -> dict[str, tuple[int, ...]]:
+  """The shape of each array of a record, layers apart."""
+  shapes: dict[str, tuple[int, ...]] = {}
+  for name, (_, shape) in kinds.items():
+    if is_stacked(name):
+      shapes |= dict.fromkeys(names_of_layers(name, min(shape[0], MOST_LAYERS + 1)), tuple(shape[1:]))
+    else:
+      shapes[name] = tuple(shape)
+  return shapes
 
 
 def _check_vocabulary(source: Source) -> None:

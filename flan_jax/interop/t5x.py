@@ -14,7 +14,7 @@ import numpy as np
 
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.t5x_storage import Arrays, open_arrays
-from flan_jax.interop.tensors import check_shapes
+from flan_jax.interop.tensors import MOST_LAYERS, check_shapes
 from flan_jax.models.configs import T5Config
 from flan_jax.models.position_bias import BUCKETS
 from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
@@ -69,7 +69,10 @@ class T5XTensors:
     found = _SCANNED.fullmatch(name)
     if not found:
       return [name]
-    return names_of_layers(f"{found[1]}.layers.{found[2]}", self.arrays.shape(home)[LAYERS_AXIS])
+    shape = self.arrays.shape(home)
+    if len(shape) <= LAYERS_AXIS or shape[LAYERS_AXIS] > MOST_LAYERS:
+      raise FlanJaxError(f"{self.arrays.url}: {home} of shape {list(shape)} holds no layers on axis {LAYERS_AXIS}")
+    return names_of_layers(f"{found[1]}.layers.{found[2]}", shape[LAYERS_AXIS])
 
   def _shape(self, home: str) -> tuple[int, ...]:
     shape = self.arrays.shape(home)
@@ -235,5 +238,5 @@ def _config(where: str, shapes: Mapping[str, tuple[int, ...]], scanned: bool) ->
 
 
 def _layers(shapes: Mapping[str, tuple[int, ...]], stack: str) -> int:
-  layers = {split_name(name)[1] for name in shapes if name.startswith(f"{stack}.layers_")}
+  layers = {split_name(name)[1] for name in shapes if name.startswith(f"{stack}.layers_")} - {None}
   return 1 + max(layers, default=-1)

@@ -198,9 +198,19 @@ def _of_spec(spec: Mapping[str, Any], name: str) -> _Stored:
   path = posixpath.normpath(spec["path"] if "path" in spec else spec["kvstore"]["path"])
   if path.startswith(("/", "..")):
     raise ValueError(f"{name} points out of the checkpoint: {path}")
-  shape = tuple(spec["metadata"]["shape"])
-  dtype = spec.get("dtype") or spec["metadata"]["dtype"]
-  return _Stored(path, shape, tuple(spec["metadata"].get("chunks", shape)), _dtype(dtype))
+  return _stored(path, spec["metadata"], spec.get("dtype") or spec["metadata"]["dtype"])
+
+
+def _stored(path: str, metadata: Mapping[str, Any], dtype: str) -> _Stored:
+  """Raises ValueError where the sizes of an array are none."""
+  shape = metadata["shape"]
+  chunks = metadata.get("chunks", shape)
+  for sizes in (shape, chunks):
+    if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
+      raise ValueError(f"{path} has shape {shape!r:.80} in chunks of {chunks!r:.80}: wanted are whole numbers above 0")
+  if len(shape) != len(chunks):
+    raise ValueError(f"{path} has shape {shape!r:.80} in chunks of {chunks!r:.80}, of another number of axes")
+  return _Stored(path, tuple(shape), tuple(chunks), _dtype(dtype))
 
 
 def _extension(code: int, data: bytes) -> np.ndarray:
@@ -238,11 +248,8 @@ def _zarr_arrays(url: str, store: tensorstore.KvStore) -> dict[str, np.ndarray |
     names = [name for name in names if name.startswith(("target.", "state."))]
     reading = [store.read(f"{name}/.zarray") for name in names]
     metadata = [json.loads(each.result().value) for each in reading]
-    return {
-      name: _Stored(name, tuple(each["shape"]), tuple(each["chunks"]), _dtype(each["dtype"]))
-      for name, each in zip(names, metadata, strict=True)
-    }
-  except (ValueError, OSError, KeyError, TypeError, UnicodeDecodeError) as error:
+    return {name: _stored(name, each, each["dtype"]) for name, each in zip(names, metadata, strict=True)}
+  except (ValueError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
     raise _damaged(url, error) from error
 
 

@@ -1,7 +1,7 @@
 """The arrays of a checkpoint of any kind under our names, read one at a time and put straight onto their devices."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -15,6 +15,7 @@ from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
 
 # What parameters can be in a file; ours are float32.
 DTYPES = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16), "float16": np.dtype(np.float16)}
+MOST_LAYERS = 1000  # of a stack: the deepest published has 24, a broken file any number
 _LISTED = 20  # faults that an error names; the rest are counted
 
 
@@ -46,6 +47,7 @@ def check_shapes(where: object, config: T5Config, found: Mapping[str, tuple[int,
   Raises:
     FlanJaxError: names every parameter that is missing, unknown or of another shape.
   """
+  check_layers(where, config, found)
   wanted = {name: shape.shape for name, shape in Model(layers_apart(config)).shapes().items()}
   faults = [f"{name} is missing" for name in wanted if name not in found]
   faults += [f"{name} has no place in the network" for name in found if name not in wanted]
@@ -68,6 +70,22 @@ def cast(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
     if lost:
       raise UsageError(f"{name}: {lost:,} of its {array.size:,} numbers are beyond {dtype}'s: choose another --dtype")
   return result
+
+
+def check_layers(where: object, config: T5Config, names: Iterable[str]) -> None:
+  """Compares the layers that a config has with those in names, layers apart, before a network is made of the config.
+
+  Raises:
+    FlanJaxError: a stack has other layers; names it.
+  """
+  names = list(names)
+  for stack, count in (("encoder", config.num_encoder_layers), ("decoder", config.num_decoder_layers)):
+    found = {split_name(name)[1] for name in names if name.startswith(f"{stack}.layers_")} - {None}
+    if count > MOST_LAYERS:
+      raise FlanJaxError(f"{where}: {count:,} layers of the {stack}: at most {MOST_LAYERS:,} are read")
+    if len(found) != count or max(found) != count - 1:
+      last = f", the last of them layers_{max(found)}" if found else ""
+      raise FlanJaxError(f"{where}: there are parameters of {len(found)} layers of the {stack}{last}, wanted {count}")
 
 
 def place(read: Callable[[str], np.ndarray], wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:

@@ -17,7 +17,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 # Arrays of JAX or numpy, or their shapes.
 AnyArray = TypeVar("AnyArray", jax.Array, np.ndarray, jax.ShapeDtypeStruct)
 
-_OF_A_LAYER = re.compile(r"(?P<before>.*\b(?:encoder|decoder)\.layers)_(?P<layer>\d+)(?P<after>\..+)")
+_OF_A_LAYER = re.compile(r"(?P<before>.*\b(?:encoder|decoder)\.layers)_(?P<layer>\d{1,6})(?P<after>\..+)")
 _OF_ALL_LAYERS = re.compile(r"(?P<before>.*\b(?:encoder|decoder)\.layers)(?P<after>\..+)")
 
 

@@ -42,7 +42,7 @@ def check_model(model_dir: pathlib.Path, model: T5Config, vocabulary_sha256: str
         f"{model_dir} holds a converted checkpoint, of no run that could be gone on with: take another MODEL_DIR with "
         f"INITIAL_CHECKPOINT_PATH='{model_dir}'"
       )
-    _check_same(folder, T5Config(**record["model"]), model, record["vocabulary"]["sha256"], vocabulary_sha256)
+    _check_same(folder, layout.saved_config(folder, record), model, record["vocabulary"]["sha256"], vocabulary_sha256)
 
 
 def check_data(model_dir: pathlib.Path, identity: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from flan_jax.errors import FlanJaxError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop import loading
 from flan_jax.interop.damage import FILES, DamagedError, write_file_sums
@@ -88,6 +89,38 @@ def test_an_older_value_in_an_array_is_named(folder):
   write_file_sums(folder)
   with pytest.raises(DamagedError, match=r"array params/decoder\.decoder_norm\.scale is not what was saved"):
     layout.restore(folder, wanted())
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    (lambda record: record["model"].update(swiglu=1, colour=2), "does not know what its model's colour, swiglu means"),
+    (lambda record: record["model"].update(num_encoder_layers=20_000), "20,000 layers of the encoder"),
+    (lambda record: record["model"].update(num_encoder_layers=2), "1 layers of the encoder, .*wanted 2"),
+    (lambda record: record["model"].pop("emb_dim"), "emb_dim"),
+    (lambda record: record["fingerprints"].pop("params"), "record/metadata: KeyError"),
+    (lambda record: record["fingerprints"]["params"].popitem(), "arrays of params are not those of its fingerprints"),
+    (lambda record: record.update(arrays=[]), "record/metadata: AttributeError"),
+  ],
+  ids=["unknown fields", "20000 layers", "a layer more", "no width", "no sums", "a sum less", "no names"],
+)
+def test_a_record_that_makes_no_checkpoint_is_an_error(change, message, folder):
+  """Written so by another version or by hand: its sums are right."""
+  record = layout.read_record(folder)
+  change(record)
+  (folder / "record" / "metadata").write_text(json.dumps(record))
+  write_file_sums(folder)
+  with pytest.raises(FlanJaxError, match=message):
+    loading.open_source(folder)
+
+
+@pytest.mark.parametrize("file", [FILES, "record/metadata"])
+def test_json_without_end_is_damage(file, folder):
+  (folder / file).write_text("[" * 200_000)
+  if file != FILES:
+    write_file_sums(folder)
+  with pytest.raises(DamagedError, match=file):
+    loading.open_source(folder)
 
 
 def test_a_missing_file_is_named(folder):

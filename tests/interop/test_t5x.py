@@ -8,6 +8,7 @@ import shutil
 import jax
 import jax.numpy as jnp
 import ml_dtypes
+import msgpack
 import numpy as np
 import optax
 import pytest
@@ -203,6 +204,38 @@ def test_more_chunks_than_files_are_refused_uncounted(broken):
     arrays.read(name)
 
 
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"chunks": [0, 64]}, "wanted are whole numbers above 0"),
+    ({"chunks": ["128", "64"]}, "wanted are whole numbers above 0"),
+    ({"shape": None}, "wanted are whole numbers above 0"),
+    ({"chunks": [128]}, "of another number of axes"),
+  ],
+)
+def test_sizes_that_make_no_array_are_refused(broken, change, message):
+  tree = _tree(broken)
+  tree["optimizer"]["target"]["decoder"]["layers_1"]["mlp"]["wo"]["kernel"]["metadata"] |= change
+  (broken / "checkpoint").write_bytes(msgpack.packb(tree))
+  with pytest.raises(FlanJaxError, match=rf"layers_1\.mlp\.wo\.kernel has shape .*{message}"):
+    open_source(broken)
+
+
+@pytest.mark.parametrize(
+  ("layer", "message"),
+  [("20000", "20,001 layers"), ("7", "3 layers of the decoder, the last of them layers_7, wanted 8"), ("9" * 5000, "")],
+  ids=["20000", "7", "5000 digits"],
+)
+def test_layers_that_are_named_but_not_there_are_not_made(broken, layer, message):
+  """One name must not make a network of as many layers."""
+  tree = _tree(broken)
+  decoder = tree["optimizer"]["target"]["decoder"]
+  decoder[f"layers_{layer}"] = decoder["layers_1"]
+  (broken / "checkpoint").write_bytes(msgpack.packb(tree))
+  with pytest.raises(FlanJaxError, match=message or "has no place in the network"):
+    open_source(broken)
+
+
 def test_truncated_and_missing_files_of_the_orbax_layout_are_named(golden, tmp_path):
   """Nodes of its database have sums, its arrays none: a flipped bit in them is another value, for Orbax as for us."""
   whole = golden / "t5x/t5_1_0_tied_tiny/orbax/checkpoint_400"
@@ -240,8 +273,6 @@ def test_a_folder_of_checkpoints_gives_the_newest(golden, tmp_path):
 
 def test_parameters_that_do_not_fit_are_all_named(broken):
   """Of another shape, missing and unknown ones in one error."""
-  import msgpack
-
   tree = msgpack.unpackb((broken / "checkpoint").read_bytes(), strict_map_key=False)
   target = tree["optimizer"]["target"]
   for layer in ("layers_0", "layers_1"):
@@ -262,8 +293,6 @@ def test_parameters_that_do_not_fit_are_all_named(broken):
 
 @pytest.mark.parametrize("path", ["../../etc/", "/etc/"])
 def test_a_path_out_of_the_folder_is_refused(broken, path):
-  import msgpack
-
   tree = msgpack.unpackb((broken / "checkpoint").read_bytes(), strict_map_key=False)
   tree["optimizer"]["target"]["token_embedder"]["embedding"]["kvstore"]["path"] = path
   (broken / "checkpoint").write_bytes(msgpack.packb(tree))
@@ -296,6 +325,10 @@ def test_a_state_that_does_not_fit_is_refused(golden):
   wanted = jax.eval_shape(lambda: new_state(Model(source.config).init(0), Adafactor().transformation(lambda step: 1.0)))
   with pytest.raises(UsageError, match=r"arrays of Adafactor's state do not fit.*scanned network factors"):
     source.optimizer_arrays(optimizer_arrays(wanted))
+
+
+def _tree(folder):
+  return msgpack.unpackb((folder / "checkpoint").read_bytes(), strict_map_key=False)
 
 
 def _read_all(folder):
