@@ -75,7 +75,7 @@ def of_open_mpi(index: int, count: int, port: int) -> dict[str, str]:
   }
 
 
-@pytest.mark.parametrize("launcher", [of_slurm, of_open_mpi])
+@pytest.mark.parametrize("launcher", [of_slurm, pytest.param(of_open_mpi, marks=pytest.mark.slow)])
 def test_processes_find_each_other_by_what_their_launcher_says(launcher, launch, whole_of_two, tmp_path):
   """Without a flag: the same steps to the byte as with --coordinator, --processes and --process."""
   launch.finish(tmp_path, processes=2, launcher=launcher, steps=4)
