@@ -1,11 +1,14 @@
 """Loading takes the model's size in memory and about two tensors more, not two models."""
 
+import dataclasses
 import subprocess
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.huggingface_writing import write_hugging_face
 from flan_jax.interop.t5x_export import write_t5x
 from flan_jax.models.configs import T5Config
@@ -54,11 +57,15 @@ class Noise:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["hf", "t5x"])
+@pytest.mark.parametrize("kind", ["hf", "t5x", "own"])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="anonymous memory is read from /proc")
 def test_loading_holds_one_model_and_about_two_tensors(kind, tmp_path):
   if kind == "hf":
     write_hugging_face(tmp_path, CONFIG, Noise(), shard_bytes=100_000_000)
+  elif kind == "own":
+    params = {name: jnp.asarray(Noise().read(name)) for name in Noise().shapes()}
+    record = {"step": 0, "model": dataclasses.asdict(CONFIG)}
+    layout.write_step(tmp_path / layout.CHECKPOINTS / "0", {layout.PARAMS: params}, record)
   else:
     write_t5x(tmp_path, CONFIG, Noise(), layout="orbax")
   command = [sys.executable, "-c", MEASURE, str(tmp_path)]
