@@ -49,10 +49,21 @@ def step_folder(path: pathlib.Path) -> pathlib.Path:
   steps = saved_steps(path)
   if steps:
     return path / CHECKPOINTS / str(steps[-1])
+  raise no_checkpoint(str(path))
+
+
+def no_checkpoint(where: str, others: str = "") -> UsageError:
+  """There is no checkpoint at a path or address; says what is there, and what was looked for.
+
+  Args:
+    others: kinds that were looked for besides ours.
+  """
+  path = pathlib.Path(where)
   siblings = saved_steps(path.parent.parent) if path.parent.name == CHECKPOINTS else []
   there = f" Steps there: {', '.join(map(str, siblings))}." if siblings else ""
-  what = "is not there" if not path.exists() else "holds no checkpoint"
-  raise UsageError(f"{path} {what}.{there} Wanted: a MODEL_DIR, MODEL_DIR/checkpoints/STEP or a Hugging Face folder")
+  what = "holds no checkpoint" if "://" in where or path.exists() else "is not there"
+  wanted = f"a MODEL_DIR or MODEL_DIR/checkpoints/STEP of flan_jax (with {RECORD}/){others}"
+  return UsageError(f"{where} {what}.{there} Wanted: {wanted}")
 
 
 def saved_steps(model_dir: pathlib.Path) -> list[int]:

@@ -37,14 +37,14 @@ class Wish:
 
   Attributes:
     to: one of KINDS.
-    layout: of T5X: 'legacy' or 'orbax'.
+    layout: of T5X: 'legacy' (as for None) or 'orbax'.
     scan: whether layers are stacked; for T5X, whether it is for its scanned network. None: as they are.
     dtype: of the parameters in T5X's and Hugging Face's files; ours are float32.
     vocabulary: goes along; None takes the source's own.
   """
 
   to: str
-  layout: str = "legacy"
+  layout: str | None = None
   scan: bool | None = None
   dtype: str = "float32"
   vocabulary: Vocabulary | None = None
@@ -52,6 +52,8 @@ class Wish:
   def __post_init__(self):
     if self.to == FLAN_JAX and self.dtype != "float32":
       raise UsageError(f"--dtype {self.dtype}: flan_jax keeps its parameters in float32")
+    if self.to != T5X and self.layout is not None:
+      raise UsageError(f"--layout {self.layout}: only T5X's checkpoints have layouts (--to t5x)")
     if self.to == HUGGING_FACE and self.scan:
       raise UsageError("--scan: Hugging Face's T5 has no stacked layers")
 
@@ -152,8 +154,9 @@ def _to_hugging_face(source: Source, folder: pathlib.Path, wish: Wish, notes: li
     vocabulary=vocabulary,
     extra_ids=extra_ids,
   )
-  if source.moments() is not None:
-    notes.append("Adafactor's state is left out: Hugging Face's folders have no place for one")
+  if (known := source.moments() is not None) or _has_other_state(source):
+    whose = "Adafactor's" if known else "the optimizer's"
+    notes.append(f"{whose} state is left out: Hugging Face's folders have no place for one")
   return {"model_type": model_type, "files": sorted(files)}
 
 
@@ -175,11 +178,11 @@ def _to_t5x(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) 
   else:
     if moments is None:
       notes.append("there is no state of Adafactor's: T5X will start it afresh, at step 0")
-  step = source.updates() if moments is not None else 0
-  write_t5x(folder, config, tensors, layout=wish.layout, dtype=wish.dtype, step=step, moments=moments)
+  step, kind = source.updates() if moments is not None else 0, wish.layout or "legacy"
+  write_t5x(folder, config, tensors, layout=kind, dtype=wish.dtype, step=step, moments=moments)
   if wish.vocabulary is not None:
     notes.append("the vocabulary is left out: T5X's checkpoints have no place for one")
-  return {"layout": wish.layout, "layers": "scanned" if scan else "unrolled", "step": step}
+  return {"layout": kind, "layers": "scanned" if scan else "unrolled", "step": step}
 
 
 def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) -> dict[str, Any]:
@@ -189,6 +192,8 @@ def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[s
   step = source.step or 0
   if (moments := source.moments()) is not None:
     items[layout.OPTIMIZER] = _adafactor_arrays(config, moments, source.updates())
+  elif _has_other_state(source):
+    notes.append("the optimizer's state is left out: only Adafactor's is taken along, and this is of another")
   vocabulary, extra_ids = _vocabulary(source, wish, notes)
   # Without what a run would go on with: this is of none.
   record = {name: source.record[name] for name in _KEPT if name in source.record}
@@ -199,6 +204,11 @@ def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[s
     record["vocabulary"] = {"name": str(vocabulary), "sha256": own.sha256, "extra_ids": extra_ids}
   layout.write_step(folder / layout.CHECKPOINTS / str(step), items, record)
   return {"step": step, "layers": "stacked" if scan else "unrolled"}
+
+
+def _has_other_state(source: Source) -> bool:
+  """Whether it is a checkpoint of a run whose optimizer was not Adafactor."""
+  return layout.OPTIMIZER in source.record.get("arrays", {}) and source.moments() is None
 
 
 def _adafactor_arrays(config: T5Config, moments: Moments, updates: int) -> dict[str, jax.Array]:

@@ -26,6 +26,7 @@ from flan_jax.interop.huggingface import (
 )
 from flan_jax.interop.tensors import DTYPES, Tensors, cast
 from flan_jax.models.configs import T5Config
+from flan_jax.models.stacking import split_name
 
 SHARD_BYTES = 5 * 10**9
 _FILE_DTYPES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}  # safetensors' names
@@ -65,7 +66,9 @@ def write_hugging_face(
     UsageError: transformers has no such network, or a number is beyond the dtype's.
   """
   values = config_json(config, model_type, dtype)
-  sizes = {name: math.prod(shape) * DTYPES[dtype].itemsize for name, shape in tensors.shapes().items()}
+  # The layers of a parameter one after the other: where they lie in one file, it is read once.
+  shapes = sorted(tensors.shapes().items(), key=lambda item: split_name(item[0]))
+  sizes = {name: math.prod(shape) * DTYPES[dtype].itemsize for name, shape in shapes}
   shards = _shards(sizes, shard_bytes)
   for shard in shards:
     _write_shard(folder / shard.file, shard.names, tensors, dtype)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 FLAN_JAX, T5X, HUGGING_FACE = "flan_jax", "t5x", "hf"  # kinds of checkpoints
 # Adafactor's `v`, `v_row` or `v_col` (the first argument) of a parameter (the second): of shape [1] where not in use.
 Moments = Callable[[str, str], np.ndarray]
+_OTHERS = (  # what is looked for besides our own
+  ", a T5X checkpoint_STEP (with a file checkpoint, or state/manifest.ocdbt), or a Hugging Face folder (with "
+  "config.json)"
+)
 _MOMENT = re.compile(r"(?P<place>\d+)\.(?P<kind>v|v_row|v_col)\.(?P<name>.+)")
 _COUNT = re.compile(r"(?P<place>\d+)\.count")
 
@@ -165,7 +169,7 @@ def open_source(path: str | os.PathLike) -> Source:
     folder = pathlib.Path(path)
     source = _hugging_face(folder) or _own(folder) or _t5x(str(_newest_of_t5x(folder)))
   if source is None:
-    raise _nothing(where)
+    raise layout.no_checkpoint(where, _OTHERS)
   return source
 
 
@@ -270,10 +274,11 @@ def _newest_of_t5x(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _t5x_moments(source: Source) -> "T5XMoments | None":
+  """None at step 0 too: those before the first update are zeros, which T5X writes all the same."""
   from flan_jax.interop.t5x import T5XMoments, T5XTensors
 
   tensors = source.tensors
-  return T5XMoments(tensors) if isinstance(tensors, T5XTensors) and tensors.has_moments() else None
+  return T5XMoments(tensors) if isinstance(tensors, T5XTensors) and tensors.has_moments() and tensors.step else None
 
 
 def _fitting(source: Source, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> "T5XMoments":
@@ -302,15 +307,3 @@ def _file(path: pathlib.Path) -> pathlib.Path | None:
 def _sharded(shape: jax.ShapeDtypeStruct, sharding: Sharding | None) -> jax.ShapeDtypeStruct:
   sharding = sharding or SingleDeviceSharding(jax.local_devices()[0])
   return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
-
-
-def _nothing(where: str) -> UsageError:
-  """There is no checkpoint; says what is there, and what was looked for."""
-  path = pathlib.Path(where)
-  siblings = layout.saved_steps(path.parent.parent) if path.parent.name == layout.CHECKPOINTS else []
-  there = f" Steps there: {', '.join(map(str, siblings))}." if siblings else ""
-  what = "holds no checkpoint" if "://" in where or path.exists() else "is not there"
-  return UsageError(
-    f"{where} {what}.{there} Wanted: a MODEL_DIR or MODEL_DIR/checkpoints/STEP of flan_jax (with {layout.RECORD}/), a "
-    "T5X checkpoint_STEP (with a file checkpoint, or state/manifest.ocdbt), or a Hugging Face folder (with config.json)"
-  )

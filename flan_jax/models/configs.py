@@ -67,7 +67,7 @@ class T5Config:
       value = getattr(self, name)
       if value < 1:
         raise UsageError(f"T5Config.{name} = {value!r}: must be above 0")
-    if not isinstance(self.dropout_rate, int | float) or not 0 <= self.dropout_rate < 1:
+    if not 0 <= self.dropout_rate < 1:
       raise UsageError(f"T5Config.dropout_rate = {self.dropout_rate!r}: must be in [0, 1)")
     if not self.mlp_activations:
       raise UsageError("T5Config.mlp_activations is empty: T5 1.1 has ('gelu', 'linear'), T5 1.0 ('relu',)")

@@ -43,6 +43,20 @@ def test_the_state_comes_back_whole_with_its_position(written_on, read_on, tmp_p
     assert mine.sharding == abstract.sharding
 
 
+def test_where_nothing_is_both_say_so_alike(saved, tmp_path):
+  """Who reads our own checkpoints only does not say that others would do."""
+  for path in (tmp_path, tmp_path / "no", saved / "checkpoints" / "3"):
+    said = []
+    for look in (layout.step_folder, loading.open_source):
+      with pytest.raises(UsageError) as error:
+        look(path)
+      said.append(str(error.value))
+    own, any_kind = said
+    assert any_kind.startswith(own)
+    assert "Hugging Face" not in own
+    assert ("Steps there: 0, 5." in own) == (path.name == "3")
+
+
 def test_small_arrays_travel_together(saved):
   record = layout.read_record(saved / "checkpoints" / "5")
   assert len(record["small_arrays"]["params"]) == len(record["arrays"]["params"]) - 2

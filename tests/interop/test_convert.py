@@ -21,7 +21,7 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.training.optimizers import Adafactor
 from flan_jax.training.state import new_state, optimizer_arrays
-from tests.interop.saved import flip
+from tests.interop.saved import flip, save
 
 TINY = T5Config(1152, 16, 2, 4, 24, 2, 1)
 
@@ -47,7 +47,7 @@ def tiny(tmp_path_factory):
   """A T5X checkpoint of TINY; read only."""
   folder = tmp_path_factory.mktemp("tiny") / "checkpoint_7"
   folder.mkdir()
-  write_t5x(folder, TINY, InMemory(TINY), layout=LEGACY, moments=None)
+  write_t5x(folder, TINY, InMemory(TINY), layout=LEGACY, step=7)
   return folder
 
 
@@ -215,7 +215,8 @@ def test_a_number_beyond_half_precision_is_refused(tmp_path, to):
 
 
 def test_wishes_that_nobody_can_fulfil(tiny):
-  for wish in ({"to": "flan_jax", "dtype": "bfloat16"}, {"to": "hf", "scan": True}):
+  layouts = [{"to": to, "layout": layout} for to in ("hf", "flan_jax") for layout in (LEGACY, ORBAX)]
+  for wish in ({"to": "flan_jax", "dtype": "bfloat16"}, {"to": "hf", "scan": True}, *layouts):
     with pytest.raises(UsageError, match="--"):
       Wish(**wish)
 
@@ -239,6 +240,37 @@ def test_a_changed_vocabulary_is_found_before_anybody_uses_it(tiny, tmp_path):
   for read in (load, open_source):
     with pytest.raises(DamagedError, match=r"m/vocabulary\.model has changed \(sha256 .*Put back the vocabulary"):
       read(tmp_path / "m")
+
+
+@pytest.mark.parametrize("to", ["hf", "flan_jax"])
+def test_a_state_that_is_not_adafactors_is_not_dropped_in_silence(to, tmp_path):
+  save(tmp_path / "m", (5,))  # of AdamW
+  report = convert(open_source(tmp_path / "m"), tmp_path / "out", Wish(to))
+  assert [note for note in report["notes"] if "the optimizer's state is left out" in note]
+  assert open_source(tmp_path / "out").moments() is None
+
+
+def test_the_state_before_the_first_update_is_none(tmp_path):
+  """T5X has one at step 0, all zeros: neither reported nor taken over as if it remembered anything."""
+  convert(Source("hf", "here", TINY, InMemory(TINY)), tmp_path / "t5x", Wish("t5x"))
+  source = open_source(tmp_path / "t5x")
+  assert source.tensors.has_moments()
+  assert source.moments() is None
+  report = convert(source, tmp_path / "h", Wish("hf"))
+  assert not [note for note in report["notes"] if "state" in note]
+
+
+@pytest.mark.parametrize("to", ["hf", "t5x"])
+def test_each_array_of_the_scanned_network_is_read_once(to, tmp_path, monkeypatch):
+  """Also where its position biases get other names."""
+  convert(Source("hf", "here", TINY, InMemory(TINY)), tmp_path / "scanned", Wish("t5x", scan=True))
+  source = open_source(tmp_path / "scanned")
+  reads = []
+  read = source.tensors.arrays.read
+  monkeypatch.setattr(source.tensors.arrays, "read", lambda home: reads.append(home) or read(home))
+  convert(source, tmp_path / "out", Wish(to, scan=False if to == "t5x" else None))
+  kernels = [home for home in reads if "rel_embedding" not in home]
+  assert sorted(kernels) == sorted(set(kernels))
 
 
 def _check_same(source, expected):
