@@ -1,10 +1,9 @@
 """The loop: batches in, steps dispatched, metrics read two steps behind, and checkpoints."""
 
 import collections
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from flan_jax.data.stream import Position
@@ -62,17 +61,16 @@ class Watchers(NamedTuple):
   evaluation: Evaluation
   show: Callable[[int, Mapping[str, float], Sequence[Sample]], None]
 
-  def finished(self, step: int, metrics: StepMetrics, batch: Mapping[str, np.ndarray]) -> None:
-    """Takes a step's results, waiting for the devices if they are not done with it."""
-    self.meter.finished(step, metrics)
-    self.skipped.note(step, metrics, batch)
-    self.moved()
+  def finished(self, steps: Iterable[tuple[int, StepMetrics, Mapping[str, np.ndarray]]]) -> None:
+    """Takes the results of those that it has not heard of yet, waiting for the devices if they are not done."""
+    for step, metrics, batch in steps:
+      if step > self.meter.step:
+        self.meter.finished(step, metrics)
+        self.skipped.note(step, metrics, batch)
+        self.moved()
 
-  def evaluated(self, step: int, until: int, state: TrainState, metrics: StepMetrics) -> Mapping[str, float]:
-    """The held-out metrics of a state, none where they are not due. Training stands still meanwhile."""
-    if not self.evaluation.due(step, until):
-      return {}
-    jax.block_until_ready(metrics)  # what the steps before take is their time
+  def evaluated(self, step: int, state: TrainState) -> Mapping[str, float]:
+    """The held-out metrics of a state. Training stands still meanwhile."""
     with self.meter.paused():
       measured, samples = self.evaluation.measure(state.params)
       self.show(step, measured, samples)
@@ -120,14 +118,18 @@ def run_steps(
       skipped = int(in_flight[0][1].skipped_in_row)
       if skipped >= guard.in_a_row and not stopped_by:
         skipped_from = in_flight[0][0] - skipped + 1
-      watchers.finished(*in_flight.popleft())
+      watchers.finished([in_flight.popleft()])
     # Who stops it wants to have it saved soon; an evaluation may take minutes.
-    measured = {} if stopped_by or skipped_from else watchers.evaluated(step, until, state, metrics)
+    evaluate = watchers.evaluation.due(step, until) and not stopped_by and not skipped_from
+    if evaluate:
+      watchers.finished(in_flight)  # what they take is their time, and their lines come first
+    measured = watchers.evaluated(step, state) if evaluate else {}
     due = step % saving.period == 0 or step == until or (measured and saving.keep_best)
     if (due or stopped_by or save_now) and not skipped_from:
-      checkpoints.save(step, state, position.to_json(), measured)
+      watchers.finished(in_flight)
+      with watchers.meter.paused():
+        checkpoints.save(step, state, position.to_json(), measured)
       alarm.set()
       saved = step
-  for finished in in_flight:
-    watchers.finished(*finished)
+  watchers.finished(in_flight)
   return Reached(step, position, stopped_by, skipped_from)

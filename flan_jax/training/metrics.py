@@ -41,7 +41,11 @@ class Meter:
                             tells; a GB is 1e9 bytes
     host_memory_gb          resident
 
-  A number that is not finite is left out, as JSON has none; so are those of targets where there were no targets.
+  Rates and `packing` are of the steps after a start's first, which compiles; a line of that one alone has neither. A
+  number that is not finite is left out, as JSON has none; so are those of targets where there were no targets.
+
+  Attributes:
+    step: the last that it was given; 0 for none.
   """
 
   def __init__(
@@ -77,6 +81,7 @@ class Meter:
     self._skipped = 0
     self._start_clock()
     self._first = True
+    self.step = 0
 
   @contextlib.contextmanager
   def waiting(self) -> Iterator[None]:
@@ -94,7 +99,7 @@ class Meter:
 
   def finished(self, step: int, metrics: StepMetrics) -> None:
     """Takes a step's results, waiting for the devices if they are not done with it."""
-    metrics = jax.device_get(metrics)
+    metrics, self.step = jax.device_get(metrics), step
     if metrics.skipped:
       self._skipped += 1
     else:
@@ -142,6 +147,8 @@ class Meter:
     }
 
   def _rates(self) -> Line:
+    if not self._steps:
+      return {}
     seconds = max(time.perf_counter() - self._since, 1e-9)
     counts = self._counts
     flops = self._flops(counts) / seconds if self._flops else 0.0
@@ -167,9 +174,9 @@ def _note(line: Line) -> str:
   parts = [
     f"loss {line['loss']:.4f}" if "loss" in line else "no loss",
     f"accuracy {line['accuracy']:.1%}" if "accuracy" in line else "",
-    f"{line['tokens_per_s']:,.0f} tokens/s",
+    f"{line['tokens_per_s']:,.0f} tokens/s" if "tokens_per_s" in line else "",
     f"{line['model_flops_utilisation']:.1%} of peak FLOP/s" if "model_flops_utilisation" in line else "",
-    f"input wait {line['input_wait']:.1%}",
+    f"input wait {line['input_wait']:.1%}" if "input_wait" in line else "",
     f"{line['skipped']} skipped" if line["skipped"] else "",
   ]
   return ", ".join(part for part in parts if part)

@@ -121,7 +121,9 @@ def test_rates_are_of_useful_tokens_and_utilisation_of_the_given_peak(make, line
 
 
 def test_utilisation_is_not_guessed(make, lines):
-  make(1, flops=lambda counts: counts.tokens).finished(1, _metrics(1.0, 1.0))
+  meter = make(2, flops=lambda counts: counts.tokens)
+  for step in (1, 2):
+    meter.finished(step, _metrics(1.0, 1.0))
   assert "model_flops_per_s" in lines[0]
   assert "model_flops_utilisation" not in lines[0]
 
@@ -134,3 +136,15 @@ def test_a_pause_is_no_training_time(make, lines):
   time.sleep(0.01)
   meter.finished(2, _metrics(1.0, 1.0))
   assert lines[0]["steps_per_s"] > 1 / 0.2
+
+
+def test_a_line_of_the_first_step_alone_has_no_rates(make, lines, notes):
+  """It compiled: nothing is known of how fast steps are."""
+  meter = make(1, flops=lambda counts: counts.tokens, peak_flops=1.0)
+  rates = {"steps_per_s", "examples_per_s", "tokens_per_s", "model_flops_per_s", "input_wait", "packing"}
+  for step in (1, 2):
+    meter.finished(step, _metrics(1.0, 1.0))
+  assert lines[0]["loss"] == 1.0
+  assert not rates & set(lines[0])
+  assert rates <= set(lines[1])
+  assert notes[0] == "loss 1.0000, accuracy 0.0%"

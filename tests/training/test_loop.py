@@ -1,0 +1,165 @@
+"""The loop's order of things, by a clock that only steps, evaluations and saves move: 10, 100 and 1,000 seconds."""
+
+import functools
+import signal
+import types
+
+import numpy as np
+import pytest
+
+from flan_jax.training import loop, metrics
+from flan_jax.training.checkpoints import Alarm, Saving
+from flan_jax.training.counts import Counts
+from flan_jax.training.guard import Guard
+from flan_jax.training.metrics import Meter
+from flan_jax.training.step import ScoreSums, StepMetrics
+
+STEP, EVALUATION, SAVE = 10.0, 100.0, 1000.0
+
+
+def _metrics(wishes, skipped=0):
+  sums = ScoreSums(*(np.float64(1),) * 4, np.zeros(0), np.zeros(0))
+  counts = Counts(*(np.float32(1),) * len(Counts._fields))
+  return StepMetrics(sums, *(np.float32(1),) * 3, np.int32(skipped > 0), np.int32(skipped), counts, np.array(wishes))
+
+
+class World:
+  """Everything around the loop; `events` is what happened, in order."""
+
+  def __init__(self, monkeypatch, skipped_from=10**9, stop_at=10**9):
+    self.now, self.events, self.lines, self.placed = 0.0, [], [], 0
+    self._skipped_from, self._stop_at = skipped_from, stop_at
+    self.stop = types.SimpleNamespace(number=0)
+    clock = lambda: self.now  # noqa: E731
+    monkeypatch.setattr(loop, "Alarm", functools.partial(Alarm, clock=clock))
+    monkeypatch.setattr(metrics.time, "perf_counter", clock)
+
+  def place(self, batch, number, rings):
+    self.placed += 1
+    if rings:
+      self.events.append(("rings", self.placed))
+    return number, rings
+
+  def step(self, state, wishes):
+    self.now += STEP
+    if self.placed == self._stop_at:
+      self.stop.number = int(signal.SIGTERM)
+    return state, _metrics(wishes, max(0, self.placed - self._skipped_from + 1))
+
+  def measure(self, params):
+    self.now += EVALUATION
+    self.events.append(("evaluation", self.placed))
+    return {"held_out/loss": 1.0}, []
+
+  def save(self, step, *_):
+    self.now += SAVE
+    self.events.append(("save", step))
+
+  def _line(self, line):
+    self.lines.append(line)
+    self.events.append(("line", line["step"]))
+
+  def run(self, until, *, evaluations=10**9, **saving):
+    watchers = loop.Watchers(
+      Meter(self._line, lambda *_, **__: None, lambda step: 0.0, 1, until),
+      types.SimpleNamespace(note=lambda *_: None),
+      lambda: self.events.append(("moved", None)),
+      types.SimpleNamespace(around=lambda step: _Nothing(), dispatched=lambda *_: None),
+      types.SimpleNamespace(due=lambda step, last: step % evaluations == 0, measure=self.measure),
+      lambda *_: None,
+    )
+    return loop.run_steps(
+      self,
+      types.SimpleNamespace(params={}),
+      iter([({}, types.SimpleNamespace(to_json=dict))] * 100),
+      step=0,
+      until=until,
+      saving=Saving(**saving),
+      guard=Guard(in_a_row=3),
+      checkpoints=self,
+      watchers=watchers,
+      stop=self.stop,
+    )
+
+  def of(self, *kinds):
+    return [event for event in self.events if event[0] in kinds]
+
+
+class _Nothing:
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    pass
+
+
+@pytest.fixture
+def world(monkeypatch):
+  return functools.partial(World, monkeypatch)
+
+
+def test_evaluations_and_saves_are_no_training_time(world):
+  it = world()
+  it.run(9, evaluations=2, period=3)
+  assert it.of("evaluation", "save") == [
+    *[("evaluation", 2), ("save", 3), ("evaluation", 4), ("evaluation", 6), ("save", 6), ("evaluation", 8), ("save", 9)]
+  ]
+  # Steps are told two late: each of them but the first has its 10 seconds somewhere, and no line has more.
+  rates = [line["steps_per_s"] for line in it.lines if "steps_per_s" in line]
+  assert sum(1 / rate for rate in rates if rate < 1e6) <= 9 * STEP
+
+
+def test_lines_of_steps_come_before_the_evaluation_and_the_save_after_them(world):
+  it = world()
+  it.run(7, evaluations=3, period=5)
+  assert it.of("line", "evaluation", "save") == [
+    *[("line", step) for step in (1, 2, 3)],
+    ("evaluation", 3),
+    *[("line", step) for step in (4, 5)],
+    ("save", 5),
+    ("line", 6),
+    ("evaluation", 6),
+    ("line", 7),
+    ("save", 7),
+  ]
+
+
+def test_each_step_and_each_evaluation_feeds_the_watchdog(world):
+  it = world()
+  it.run(6, evaluations=3, period=100)
+  assert len(it.of("moved")) == 6 + 2
+
+
+def test_a_save_sets_the_alarm_anew(world):
+  """A save every 40 seconds of training: the minute is never over."""
+  it = world()
+  it.run(12, period=4, minutes=1)
+  assert it.of("rings", "save") == [("save", 4), ("save", 8), ("save", 12)]
+
+
+def test_a_wish_is_granted_once(world):
+  """Rings with the batch of step 5, which is saved for its period before the wish comes back."""
+  it = world()
+  it.run(8, period=5, minutes=35 / 60)
+  assert it.of("rings", "save") == [("rings", 5), ("save", 5), ("save", 8)]
+
+
+def test_a_wish_to_save_comes_back_two_steps_later(world):
+  it = world()
+  it.run(9, period=100, minutes=35 / 60)
+  assert it.of("rings", "save")[:2] == [("rings", 5), ("save", 7)]
+
+
+def test_a_stop_is_saved_and_not_evaluated(world):
+  it = world(stop_at=2)
+  reached = it.run(20, evaluations=5, period=100)
+  assert (reached.step, reached.stopped_by) == (5, signal.SIGTERM)
+  assert it.of("evaluation", "save") == [("save", 5)]
+
+
+def test_a_run_that_went_astray_is_neither(world):
+  it = world(skipped_from=3)
+  reached = it.run(20, evaluations=7, period=7)
+  assert (reached.step, reached.skipped_from) == (7, 3)
+  assert it.of("evaluation", "save") == []
+  assert it.of("line") == [("line", step) for step in range(1, 8)]
