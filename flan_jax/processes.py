@@ -156,10 +156,11 @@ def _objections(mine: str) -> str:
 def _difference(expected: Mapping[str, Any], mine: Mapping[str, Any]) -> str:
   """'seed 1 (process 0: 0), ...', or nothing."""
   names = [name for name in {**expected, **mine} if expected.get(name) != mine.get(name)]
-  return ", ".join(f"{name} {_short(mine.get(name))} (process 0: {_short(expected.get(name))})" for name in names)
+  return ", ".join(f"{name} {short(mine.get(name))} (process 0: {short(expected.get(name))})" for name in names)
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+  """How a value is told in a sentence: 80 characters at most."""
   text = repr(value)
   return text if len(text) <= 80 else f"{text[:77]}..."
 

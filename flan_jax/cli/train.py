@@ -72,6 +72,8 @@ def command(
   TPU slice or in the pods of a Kubernetes job, or with --coordinator, --processes and --process; the folders must be
   the same for all.
   """
+  if not model and (profile := options["profile"]) and not profile[0].isdigit():
+    raise UsageError(f"--profile before MODEL needs its steps: --profile 3:5 {profile}")
   if not model and not gin_files:
     raise UsageError("train needs a model, such as 'flan-jax train t5_demo --mixture demo', or a --gin_file")
   from flan_jax import clusters, configuration, processes

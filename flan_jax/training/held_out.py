@@ -23,13 +23,14 @@ from flan_jax.data.mixtures import MixtureSpec, get_mixture
 from flan_jax.data.rendering import Rendered
 from flan_jax.data.segments import EncoderDecoderRows, Sequences
 from flan_jax.data.vocabularies import Vocabulary
-from flan_jax.errors import UsageError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.evaluation.answering import greedy
 from flan_jax.evaluation.extraction import Extractor
 from flan_jax.evaluation.predictions import judge
 from flan_jax.evaluation.questions import from_json, questions, to_json, unseen_mixture
 from flan_jax.models.model import Model, Params
 from flan_jax.models.stacking import unstacked
+from flan_jax.processes import short
 from flan_jax.setting_types import check_types
 from flan_jax.training import partitioning
 from flan_jax.training.samples import SIDES, Sample
@@ -100,8 +101,19 @@ def asked(training: "Training", vocabulary: Vocabulary, tasks: Sequence[str], tr
     "vocabulary": vocabulary.sha256,
   }
   processes.from_first("held-out examples", lambda: _choose(path, key, training, vocabulary, tasks, trained))
-  sides = json.loads(path.read_text(encoding="utf-8"))["sides"]
-  return {side: [from_json(question) for question in found] for side, found in sides.items() if found}
+  return {side: found for side, found in _kept(path)[1].items() if found}
+
+
+def _kept(path: pathlib.Path) -> tuple[Mapping[str, Any], Sides]:
+  """What the file is an answer to, and its questions."""
+  try:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content["key"], {side: list(map(from_json, found)) for side, found in content["sides"].items()}
+  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    raise FlanJaxError(
+      f"{path} cannot be read ({type(error).__name__}: {short(str(error))}): take it away, and held-out examples are "
+      "chosen anew; numbers so far may then be of others"
+    ) from error
 
 
 def _choose(
@@ -113,7 +125,7 @@ def _choose(
   trained: set[str],
 ) -> None:
   """Writes the file, unless it holds just what is asked for."""
-  if path.exists() and json.loads(path.read_text(encoding="utf-8"))["key"] == key:
+  if path.exists() and _kept(path)[0] == key:
     return
   if training.module:
     raise UsageError(
@@ -197,6 +209,12 @@ class Evaluation:
   def due(self, step: int, last: int) -> bool:
     """Whether there is one after this update."""
     return bool(self._sides) and self._settings.due(step, last)
+
+  @property
+  def names(self) -> list[str]:
+    """The metrics that `measure` gives."""
+    kinds = ["loss", "accuracy", *(["exact_match"] if self._settings.generations else [])]
+    return [f"{side}/{kind}" for side in self._sides for kind in kinds]
 
   def measure(self, params: Params) -> tuple[dict[str, float], list[Sample]]:
     """(metrics, such as {'held_out/loss': 1.2, ...}; samples), the same in all processes.

@@ -37,7 +37,8 @@ def steps_of(text: str | None, start: int = 0) -> range:
 
 
 class Profiler:
-  """Traces some steps, and does nothing at all others. A context manager: leaving it ends a trace that still runs."""
+  """Traces some steps, and does nothing at all others. A context manager: leaving it ends a trace that still runs, and
+  says so where none of the steps came."""
 
   def __init__(self, steps: range, folder: pathlib.Path):
     """
@@ -48,12 +49,16 @@ class Profiler:
     self._steps = steps
     self._folder = folder
     self._tracing = False
+    self._traced = False
 
   def __enter__(self) -> "Profiler":
     return self
 
   def __exit__(self, *_) -> None:
     self._end()
+    if self._steps and not self._traced:
+      wanted = f"steps {self._steps[0]:,} to {self._steps[-1]:,}"
+      print(f"profile: none, as {wanted} of the run did not come", file=sys.stderr, flush=True)
 
   @contextlib.contextmanager
   def around(self, step: int) -> Iterator[None]:
@@ -63,7 +68,7 @@ class Profiler:
       return
     if not self._tracing:
       jax.profiler.start_trace(str(self._folder))
-      self._tracing = True
+      self._tracing = self._traced = True
     with jax.profiler.StepTraceAnnotation("train", step_num=step):
       yield
 

@@ -9,6 +9,7 @@ from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.loading import Source, open_source
 from flan_jax.models.configs import T5Config
+from flan_jax.processes import short
 from flan_jax.training import recovery
 from flan_jax.training.checkpoints import Checkpoints
 from flan_jax.training.feed import Feed
@@ -53,7 +54,7 @@ def check_data(model_dir: pathlib.Path, identity: Mapping[str, Any]) -> None:
   before = layout.read_record(layout.step_folder(model_dir))["data"]
   changed = [name for name in identity if before.get(name) != identity[name]]
   if changed:
-    told = "; ".join(f"{name} was {_short(before.get(name))}, is {_short(identity[name])}" for name in changed)
+    told = "; ".join(f"{name} was {short(before.get(name))}, is {short(identity[name])}" for name in changed)
     raise UsageError(
       f"{model_dir} cannot be resumed on other data: {told}. Take them back, or start anew: another MODEL_DIR with "
       f"INITIAL_CHECKPOINT_PATH='{model_dir}'"
@@ -124,8 +125,3 @@ def _check_same(where: object, theirs: T5Config, ours: T5Config, their_sha256: s
       f"the checkpoint {where} has another vocabulary (sha256 {their_sha256[:12]}, here {our_sha256[:12]}): "
       "set VOCABULARY to its own, which is vocabulary.model in its MODEL_DIR"
     )
-
-
-def _short(value: object) -> str:
-  text = repr(value)
-  return text if len(text) <= 80 else f"{text[:77]}..."

@@ -138,7 +138,9 @@ class Run:
         advance = stack.enter_context(progress.shown("training", training.train_steps, "steps", done=step))
         if went_back_from:
           write({"step": step, "went_back_from": went_back_from})
-      steps = profiling.steps_of(training.profile if processes.is_first() else None, step)
+      # One trace a start: a rewind's steps are not counted anew.
+      wanted = training.profile if processes.is_first() and went_back_from is None else None
+      steps = profiling.steps_of(wanted, step)
       profiler = stack.enter_context(Profiler(steps, self.model_dir / "profile"))
       meter = self._meter(write, advance)
       return run_steps(
@@ -171,7 +173,13 @@ class Run:
     training = self.training
     sides = held_out.asked(training, self.vocabulary, self.feed.tasks, self.trained)
     rows = training.batch_size // training.accumulation
-    return Evaluation(training.held_out, sides, self.trainer, self.vocabulary, training.task_feature_lengths, rows)
+    lengths, saving = training.task_feature_lengths, training.saving
+    evaluation = Evaluation(training.held_out, sides, self.trainer, self.vocabulary, lengths, rows)
+    if saving.keep_best and saving.best_by not in evaluation.names:
+      raise UsageError(
+        f"Saving.best_by = {saving.best_by!r} is not what is measured, which is {', '.join(evaluation.names)}"
+      )
+    return evaluation
 
   def _meter(self, write: Callable[[Line], None], advance: progress.Advance) -> Meter:
     training = self.training
@@ -214,7 +222,7 @@ class Run:
         f"stopped by {outcome.stopped_by} at step {outcome.step:,} of {self.training.train_steps:,}, saved in "
         f"{self.model_dir}; the same command goes on from there"
       )
-    if best:
+    if best and self.training.saving.keep_best:
       where = self.model_dir / layout.CHECKPOINTS / str(best[0])
       message += f"\nbest by {self.training.saving.best_by} ({best[1]:.4g}): {where}"
     print(message, file=sys.stderr, flush=True)

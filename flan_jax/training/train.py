@@ -128,6 +128,8 @@ class Training:
     profiling.steps_of(self.profile)
     if self.saving.keep_best and self.held_out.period is None:
       raise UsageError("Saving.keep_best needs held-out evaluations: HeldOut.period, in steps, must be set")
+    if self.initial_optimizer and self.initial_checkpoint_path is None:
+      raise UsageError("INITIAL_OPTIMIZER = True: there is nothing to take it from, INITIAL_CHECKPOINT_PATH is None")
     if self.missing not in ("error", "skip"):
       raise UsageError(f"MISSING = {self.missing!r}: must be 'error' or 'skip'")
 

@@ -10,7 +10,7 @@ import pytest
 
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.decoding.decode import generate
-from flan_jax.errors import UsageError
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.model import Model
 from flan_jax.models.stacking import stacked
@@ -218,3 +218,24 @@ def test_other_settings_choose_other_examples(store, vocabulary, tmp_path):
 def test_best_of_nothing_is_refused(store, tmp_path):
   with pytest.raises(UsageError, match="keep_best needs held-out evaluations"):
     toy_run(tmp_path, store, 1, saving=Saving(keep_best=1))
+
+
+@pytest.mark.parametrize("best_by", ["held_out/exact_match", "held_out/bleu", "unseen/loss"])
+def test_best_by_what_will_not_be_measured_is_refused_at_the_start(best_by, store, tmp_path):
+  settings = dataclasses.replace(SETTINGS, generations=0, unseen="")
+  run = toy_run(tmp_path, store, 1, held_out=settings, saving=Saving(keep_best=1, best_by=best_by))
+  with pytest.raises(UsageError, match=f"{best_by}. is not what is measured, which is held_out/loss, held_out"):
+    run.run()
+  assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"key": {}, "sides": {"held_out": [1]}}'])
+def test_a_damaged_file_of_examples_is_named(content, store, vocabulary, tmp_path):
+  (tmp_path / "held_out.json").write_text(content)
+  with pytest.raises(FlanJaxError, match=r"held_out\.json cannot be read .*: take it away"):
+    asked(toy_run(tmp_path, store, 1, held_out=SETTINGS), vocabulary, [TASK], {TASK})
+
+
+def test_an_optimizer_of_no_checkpoint_is_refused(store, tmp_path):
+  with pytest.raises(UsageError, match="INITIAL_OPTIMIZER = True: there is nothing to take it from"):
+    toy_run(tmp_path, store, 1, initial_optimizer=True)

@@ -63,3 +63,15 @@ def test_the_option_is_gin(capsys):
   assert "PROFILE = '3:5'" in capsys.readouterr().out
   assert run([*stopped, "--profile", "10:15"]) == 2
   assert "PROFILE = '10:15'" in capsys.readouterr().out
+
+
+def test_steps_that_never_came_are_told(tmp_path, capsys):
+  with Profiler(range(3, 6), tmp_path / "profile") as profiler, profiler.around(1):
+    pass
+  assert capsys.readouterr().err == "profile: none, as steps 3 to 5 of the run did not come\n"
+  assert not (tmp_path / "profile").exists()
+
+
+def test_a_model_is_not_taken_for_steps(capsys):
+  assert run(["train", "--profile", "t5_demo", "--mixture", "demo", "--steps", "1"]) == 2
+  assert capsys.readouterr().err == "flan-jax: --profile before MODEL needs its steps: --profile 3:5 t5_demo\n"
