@@ -21,8 +21,8 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.bias_sharing import with_biases
 from flan_jax.interop.checking import TOLERANCE, largest_differences
-from flan_jax.interop.loading import FLAN_JAX, HUGGING_FACE, T5X, Moments, Source, open_source
-from flan_jax.interop.tensors import layers_apart, read_whole
+from flan_jax.interop.loading import FLAN_JAX, HUGGING_FACE, T5X, Source, open_source
+from flan_jax.interop.tensors import Moments, layers_apart, read_whole
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 
@@ -83,6 +83,9 @@ def convert(
     "parameters": sum(map(math.prod, source.tensors.shapes().values())),
     "notes": [],
   }
+  if source.kind == T5X:
+    activations = ", ".join(source.config.mlp_activations)
+    report["notes"].append(f"activations assumed: {activations}; T5X's checkpoints do not say theirs")
   with _appearing(destination) as folder:
     report["destination"] |= _WRITERS[wish.to](source, folder, wish, report["notes"])
     report["destination"]["bytes"] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -161,8 +164,14 @@ def _to_hugging_face(source: Source, folder: pathlib.Path, wish: Wish, notes: li
 
 
 def _to_t5x(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) -> dict[str, Any]:
+  from flan_jax.interop.t5x import TOLD_BY_NAMES
   from flan_jax.interop.t5x_export import check_moments, write_t5x
 
+  if source.config.mlp_activations not in TOLD_BY_NAMES:
+    raise UsageError(
+      f"{source.path}: its activations {', '.join(source.config.mlp_activations)} would be lost: T5X's files keep "
+      "none, and whoever reads one takes gelu, linear where the feed-forward block is gated, and relu elsewhere"
+    )
   scan = source.config.relative_bias == "per_layer" if wish.scan is None else wish.scan
   bias = "per_layer" if scan else "shared"
   config, tensors = with_biases(bias, dataclasses.replace(source.config, scan_layers=scan), source.tensors, source.path)

@@ -5,7 +5,7 @@ import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,7 +16,7 @@ from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError
 from flan_jax.interop.host_arrays import HostArrays
-from flan_jax.interop.tensors import MOST_LAYERS, Tensors, check_shapes, layers_apart, place
+from flan_jax.interop.tensors import MOST_LAYERS, Moments, Tensors, check_shapes, layers_apart, place
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
 from flan_jax.models.stacking import is_stacked, names_of_layers
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
   from flan_jax.interop.t5x import T5XMoments
 
 FLAN_JAX, T5X, HUGGING_FACE = "flan_jax", "t5x", "hf"  # kinds of checkpoints
-# Adafactor's `v`, `v_row` or `v_col` (the first argument) of a parameter (the second): of shape [1] where not in use.
-Moments = Callable[[str, str], np.ndarray]
 _OTHERS = (  # what is looked for besides our own
   ", a T5X checkpoint_STEP (with a file checkpoint, or state/manifest.ocdbt), or a Hugging Face folder (with "
   "config.json)"

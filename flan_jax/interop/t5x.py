@@ -22,6 +22,7 @@ from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
 TARGET, STATES, STEP = "target.", "state.param_states.", "state.step"
 LAYERS_AXIS = 1  # of the scanned network's parameters
 _SCANNED = re.compile(r"(encoder|decoder)\.\1\.(.+)")
+_GATED, _UNGATED = TOLD_BY_NAMES = ("gelu", "linear"), ("relu",)  # T5 1.1's activations, T5 1.0's
 # The axes of one layer's kernels where heads are apart.
 _AXES = {
   **dict.fromkeys(("query", "key", "value"), ("embed", "heads", "kv")),
@@ -37,7 +38,8 @@ class T5XTensors:
   Attributes:
     arrays: as stored.
     scanned: whether T5X's scanned network wrote them.
-    config: of the network, as far as shapes tell: dropout and the like have our defaults.
+    config: of the network, as far as shapes tell: activations are those of T5 1.1 or 1.0, dropout and the like have
+      our defaults.
     step: updates that T5X had done.
   """
 
@@ -228,7 +230,7 @@ def _config(where: str, shapes: Mapping[str, tuple[int, ...]], scanned: bool) ->
       mlp_dim=mlp_dim,
       num_encoder_layers=_layers(shapes, "encoder"),
       num_decoder_layers=_layers(shapes, "decoder"),
-      mlp_activations=("gelu", "linear") if gated else ("relu",),
+      mlp_activations=_GATED if gated else _UNGATED,
       logits_via_embedding="decoder.logits_dense.kernel" not in shapes,
       scan_layers=scanned,
       relative_bias="shared" if biases == ["encoder.relpos_bias.rel_embedding"] else "per_layer",

@@ -1,7 +1,7 @@
 """Exports to T5X: our arrays under its names and in its shapes, for its unrolled or its scanned network."""
 
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -18,13 +18,11 @@ from flan_jax.interop.t5x import (
   their_name,
 )
 from flan_jax.interop.t5x_writing import WRITERS
-from flan_jax.interop.tensors import Tensors, cast
+from flan_jax.interop.tensors import Moments, Tensors, cast
 from flan_jax.models.configs import T5Config
 from flan_jax.models.stacking import split_name
 
 _FACTORED_FROM = 128  # T5X's Adafactor keeps both sides of a matrix apart where the shorter is at least so long
-# Adafactor's `v`, `v_row` or `v_col` (the first argument) of a parameter, layers apart, as optax has it.
-Moments = Callable[[str, str], np.ndarray]
 
 
 def write_t5x(

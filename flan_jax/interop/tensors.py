@@ -15,6 +15,9 @@ from flan_jax.models.stacking import is_stacked, names_of_layers, split_name
 
 # What parameters can be in a file; ours are float32.
 DTYPES = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16), "float16": np.dtype(np.float16)}
+# Adafactor's `v`, `v_row` or `v_col` (the first argument) of a parameter (the second), layers apart, as optax has it:
+# of shape [1] where not in use.
+Moments = Callable[[str, str], np.ndarray]
 MOST_LAYERS = 1000  # of a stack: the deepest published has 24, a broken file any number
 _LISTED = 20  # faults that an error names; the rest are counted
 

@@ -221,6 +221,20 @@ def test_wishes_that_nobody_can_fulfil(tiny):
       Wish(**wish)
 
 
+@pytest.mark.parametrize("activations", [("silu", "linear"), ("gelu",), ("relu", "linear")], ids=str)
+def test_activations_that_t5x_would_lose_are_refused(activations, tmp_path):
+  """Read again they would be gelu, linear or relu: another network, with no error."""
+  config = dataclasses.replace(TINY, mlp_activations=activations)
+  with pytest.raises(UsageError, match=r"activations .* would be lost"):
+    convert(Source("flan_jax", "m", config, InMemory(config)), tmp_path / "out", Wish("t5x"))
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_activations_that_were_guessed_are_told(tiny, tmp_path):
+  notes = convert(open_source(tiny), tmp_path / "out", Wish("hf"))["notes"]
+  assert any("activations assumed: gelu, linear" in note for note in notes)
+
+
 def test_our_own_kind_holds_all_that_decoding_and_adafactor_need(tiny, tmp_path):
   report = convert(open_source(tiny), tmp_path / "m", Wish("flan_jax", vocabulary=load_vocabulary("demo")))
   loaded = load(tmp_path / "m")
