@@ -161,6 +161,7 @@ def test_a_killed_run_goes_on_with_the_same_examples(launch, evaluated, tmp_path
   assert (tmp_path / "samples.jsonl").read_text() == (evaluated / "samples.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_two_processes_evaluate_as_one(launch, evaluated, tmp_path):
   launch.finish(tmp_path, "--held_out", "12", processes=2)
   for mine, theirs in zip(measured(tmp_path), measured(evaluated), strict=True):
