@@ -36,13 +36,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", ["activations", "split"])
+@pytest.mark.parametrize("case", ["activations"])
 def test_the_estimate_is_about_what_xla_says(case):
   _check(*CASES[case])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", sorted(set(CASES) - {"activations", "split"}))
+@pytest.mark.parametrize("case", sorted(set(CASES) - {"activations"}))
 def test_more_estimates_are_about_what_xla_says(case):
   _check(*CASES[case])
 

@@ -69,10 +69,8 @@ def unrolled_run():
   return _trained(UNROLLED, Partitioning().mesh(jax.devices()[:1]))
 
 
-@pytest.mark.parametrize(
-  "partitioning",
-  [Partitioning(2, 2, 2), *(pytest.param(p, marks=pytest.mark.slow) for p in (Partitioning(), Partitioning(1, 8, 1)))],
-)
+@pytest.mark.slow  # test_partitioning.py has one by default
+@pytest.mark.parametrize("partitioning", [Partitioning(2, 2, 2), Partitioning(), Partitioning(1, 8, 1)])
 def test_a_scanned_run_on_a_mesh_equals_the_unrolled_one_on_a_device(partitioning, unrolled_run):
   losses, params, optimizer = _trained(SCANNED, partitioning.mesh())
   np.testing.assert_allclose(losses, unrolled_run[0], rtol=0, atol=TOLERANCE)

@@ -85,6 +85,7 @@ def test_processes_find_each_other_by_what_their_launcher_says(launcher, launch,
   assert [line["loss"] for line in metrics_of(tmp_path)] == [line["loss"] for line in metrics_of(whole_of_two)][:4]
 
 
+@pytest.mark.slow
 def test_two_processes_killed_and_resumed_equal_uninterrupted_ones(launch, whole_of_two, tmp_path):
   """Either of the two is killed in a random step; the other goes down with it."""
   draw = randomly("SIGKILL of two")

@@ -49,6 +49,7 @@ def test_without_steps_nothing_is_written(tmp_path):
   assert not (tmp_path / "profile").exists()
 
 
+@pytest.mark.slow
 def test_a_profiled_run_is_the_same_run(launch, whole, tmp_path):
   said = launch.finish(tmp_path, "--profile", f"3:{STEPS - 1}")
   assert re.search(r"profile: .*/profile\. Open it with", said)
