@@ -14,10 +14,11 @@ from flan_jax.data.store import TaskStore
 
 def chosen(task: str, ids: Sequence[str], limit: int) -> Int64[np.ndarray, "chosen"]:
   """The places, ascending, of the ids that are used; an id that comes several times counts once, and comes whole."""
-  distinct, which = np.unique(np.asarray(ids, np.str_), return_inverse=True)
+  distinct: dict[str, int] = {}  # not numpy's strings, to which "a" and "a\\0" are one
+  which = np.array([distinct.setdefault(each, len(distinct)) for each in ids], np.int64)
   if len(distinct) <= limit:
     return np.arange(len(which))
-  order = np.argsort(np.array([draws.hash64(task, each, "limit") for each in distinct.tolist()], np.uint64))
+  order = np.argsort(np.array([draws.hash64(task, each, "limit") for each in distinct], np.uint64))
   used = np.zeros(len(distinct), bool)
   used[order[:limit]] = True
   return np.flatnonzero(used[which])
