@@ -20,7 +20,8 @@ MAY_IMPORT = {
   "interop": {"models", "data"},
   "evaluation": {"decoding", "models", "data", "interop", "pages"},
   "training": {"evaluation", "models", "data", "interop"},
-  "cli": {"training", "evaluation", "decoding", "models", "data", "interop"},
+  "sweeps": {"training", "evaluation", "models", "data", "interop", "pages"},
+  "cli": {"sweeps", "training", "evaluation", "decoding", "models", "data", "interop"},
 }
 
 

@@ -1,0 +1,51 @@
+"""The columns of a sweep's table: one tidy table, a row an observation.
+
+Columns that describe the run stand in each of its rows; then come the columns of the observation. An axis NAME is the
+column `axis.NAME`, whole numbers, numbers, truth values or texts as its values are.
+"""
+
+# Of the run. Empty (null) where it is not known.
+RUN = {
+  "sweep": "string",
+  "run": "string",  # name, and folder
+  "state": "string",  # see `states.STATES`
+  "tuned": "bool",  # False: what the runs begin with, measured as it is
+  "seed": "int64",
+  "config": "string",  # PlannedRun.config
+  "model": "string",  # the gin file of its size, such as t5_1_1_xl; else a text of its shape
+  "parameters": "int64",
+  "mixture": "string",
+  "tasks": "int64",  # trained on; 0 of an untuned one
+  "examples": "int64",  # that those tasks have, at most their max_per_task
+  "tokens_per_example": "double",  # inputs and targets, at the mixture's rates
+  "cot_share": "double",  # of the examples at the mixture's rates: those that reason first
+  "few_shot_share": "double",  # those with exemplars
+  "train_steps": "int64",  # asked for
+  "steps": "int64",  # done
+  "trained_examples": "int64",
+  "trained_tokens": "int64",  # useful ones: no padding
+  "flops": "double",  # of training, by training/flops.py
+  "pretraining_flops": "double",  # of what it began with, where that is published or measured
+  "train_seconds": "double",
+  "evaluate_seconds": "double",
+  "device": "string",  # jax's device_kind
+  "devices": "int64",
+}
+# Of the observation.
+OBSERVATION = {
+  "quantity": "string",  # 'score', or 'loss' (training's), 'held_out_loss', 'unseen_loss'
+  "evaluation": "string",  # of a score: Evaluation.name
+  "suite": "string",  # of a score: a suite, or the mixture
+  "split": "string",  # of a score of a mixture: 'seen' or 'held_out', by what this run was trained on
+  "cluster": "string",  # cluster or group; '' of an average over all
+  "task": "string",  # '' of an average
+  "variant": "string",  # format of a mixture's prompts, mode of a suite's (with n > 1 'cot@40')
+  "metric": "string",  # 'exact_match', ...; 'normalised' of chance-corrected averages; 'normalised_average' of the four
+  "step": "int64",  # of the checkpoint, or of the loss
+  "value": "double",  # a share of 1, or nats
+  "n": "int64",  # questions
+  "low": "double",  # 95% interval, of this run alone
+  "high": "double",
+  "chance": "double",
+  "no_answer": "double",  # share of outputs
+}

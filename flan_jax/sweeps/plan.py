@@ -1,0 +1,69 @@
+"""A sweep made concrete: each run with its settings, its folder, what it is called and what it is made of."""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+from collections.abc import Mapping
+
+from flan_jax import configuration
+from flan_jax.sweeps.sweep import Sweep, Value
+from flan_jax.training.train import Training
+
+# Of a run's folder, which is its MODEL_DIR too: what a sweep adds to it.
+RUN_CONFIG = "run.gin"  # the settings, resolved: `flan-jax train --gin_file` takes it
+RUN_RECORD = "run.json"  # axes, commands, hash: see `folder`
+STATE = "state.json"  # how far it is: see `execution`
+LOG = "log.txt"  # what its commands print
+EVALUATIONS = "evaluations"  # a folder each, as `flan-jax eval --output` writes it
+# Fields of Training that say where things lie, and change no result.
+_PLACES = ("model_dir", "store_dir", "data_dir", "profile", "writers", "log_period", "input_processes")
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedRun:
+  """One run of a sweep.
+
+  Attributes:
+    name: of its folder, from its values: 'tasks-9_seed-0'.
+    axes: the value of each axis, in their order.
+    training: its settings; model_dir is its folder.
+    tuned: False where nothing is trained: what the runs begin with is measured.
+  """
+
+  name: str
+  axes: Mapping[str, Value]
+  training: Training
+  tuned: bool = True
+
+  @property
+  def folder(self) -> pathlib.Path:
+    """Of everything that the run writes."""
+    return pathlib.Path(self.training.model_dir)
+
+  @property
+  def checkpoint(self) -> str:
+    """What is evaluated."""
+    given = self.training.initial_checkpoint_path
+    return str(self.folder) if self.tuned or given is None else given
+
+  @functools.cached_property
+  def config(self) -> str:
+    """A hash of all that the result depends on; where things lie is not of it."""
+    placeless = dataclasses.replace(self.training, **{name: _DEFAULTS[name] for name in _PLACES})
+    text = f"{configuration.gin_text(placeless)}\ntuned = {self.tuned}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """A sweep with its runs, in the order in which they start, and the folder of all of it."""
+
+  sweep: Sweep
+  folder: pathlib.Path
+  runs: tuple[PlannedRun, ...]
+
+
+_DEFAULTS = {
+  field.name: "" if field.default is dataclasses.MISSING else field.default for field in dataclasses.fields(Training)
+}
