@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int, Int64
 
 from flan_jax import draws, errors
 from flan_jax.data import limits, packing
-from flan_jax.data.mixing import Mixing, permute
+from flan_jax.data.mixing import Draw, Mixing, permute
 from flan_jax.data.objectives import Objective, most_taken
 from flan_jax.data.records import Records
 from flan_jax.data.segments import Batch, RowShape, Sequences, of_segments
@@ -196,6 +196,10 @@ class Stream:
     """What stands in the rows of a window."""
     return self._plan(window)
 
+  def taken(self, window: int) -> Int[np.ndarray, "examples sides"]:
+    """Tokens that each example of a window takes of each side of its row, EOS included, in the plan's order."""
+    return self._taken(self.plan(window))
+
   def held(self, window: int, alignment: int, shard: tuple[int, int]) -> "Held":
     """The tokens of all rows of a window that are a shard's.
 
@@ -211,10 +215,7 @@ class Stream:
 
   def _make_plan(self, window: int) -> Plan:
     drawn = self._mixing.draw(window * self._window, self._window)
-    lengths = self._records.lengths[self._records.first[drawn.task] + drawn.example]
-    if self._objective:
-      lengths = self._objective.lengths(lengths, drawn.key)
-    packed = packing.pack(self._shape.taken(lengths), self._shape.capacity)
+    packed = packing.pack(self._taken(drawn), self._shape.capacity)
     rows = int(packed.max()) + 1
     row = self._shuffled(window, rows)[packed]
     order = np.argsort(row, kind="stable")
@@ -223,6 +224,12 @@ class Stream:
     plan = Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], drawn.key[order], starts, again)
     self.note(window, plan)
     return plan
+
+  def _taken(self, chosen: Draw | Plan) -> Int[np.ndarray, "examples sides"]:
+    lengths = self._records.lengths[self._records.first[chosen.task] + chosen.example]
+    if self._objective:
+      lengths = self._objective.lengths(lengths, chosen.key)
+    return self._shape.taken(lengths)
 
   def _shuffled(self, window: int, rows: int) -> Int64[np.ndarray, "rows"]:
     key = np.full(rows, draws.hash64(self._seed, window, "rows"), np.uint64)

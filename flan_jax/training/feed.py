@@ -90,10 +90,15 @@ def past_feed(model_dir: pathlib.Path) -> Feed:
   training = dataclasses.replace(configuration.build(), model_dir=str(model_dir), store_dir=str(folder))
   limit = before.get("max_per_task")
   stores = [open_store(folder / at, before["rates"][task], limit) for task, at in before["stores"].items()]
-  feed = _feed(training, vocabulary, stores, log=False, told_apart=Submixtures())
+  feed = of_stores(training, vocabulary, stores)
   if changed := [name for name in feed.identity if feed.identity[name] != before.get(name)]:
     raise UsageError(f"{model_dir}/config.gin is not what its checkpoints were trained with: {', '.join(changed)}")
   return feed
+
+
+def of_stores(training: "Training", vocabulary: Vocabulary, stores: Sequence[TaskStore]) -> Feed:
+  """The feed of a run from stores that stand; writes nothing, and tells no submixtures apart."""
+  return _feed(training, vocabulary, stores, log=False, told_apart=Submixtures())
 
 
 def _feed(
