@@ -1,9 +1,11 @@
 """Mixtures made of a mixture by arguments behind its name: 'flan2022_b(tasks=89, max_per_task=1000, cot=False)'.
 
+    parts=[p, ...]      only these parts, in this order; with tasks=k and seed=s each part is shuffled within itself
     tasks=k             the first k tasks: part after part, in catalogue order; with seed=s in an order of its own
     max_per_task=n      n examples of each task, the same ones among those of a larger n
     cot=False           no format that reasons first, and not the part called cot
-    few_shot=False      no format with solved examples
+    few_shot=s          solved examples in this share of the prompts, of those that reason first as of the others;
+                        False is 0; a part that has no such format gets one
     without=[c, ...]    not these clusters, nor those related to them, of any collection
     licences=[p, ...]   only tasks whose licence matches one of these patterns; an unknown licence matches none
 
@@ -13,8 +15,10 @@ Every name has one spelling, `str(parse(name))`, whatever the order of its argum
 import ast
 import dataclasses
 import fnmatch
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import gin
@@ -32,16 +36,19 @@ class Asked:
   """A mixture's name taken apart; `str` puts it together again."""
 
   base: str
+  parts: tuple[str, ...] = ()
   tasks: int | None = None
   seed: int | None = None
   max_per_task: int | None = None
   cot: bool = True
-  few_shot: bool = True
+  few_shot: float | None = None  # None as the mixture has it: True would equal the share 1
   without: tuple[str, ...] = ()
   licences: tuple[str, ...] = ()
 
   def __str__(self) -> str:
     values = {name: getattr(self, name) for name, default in _ARGUMENTS.items() if getattr(self, name) != default}
+    if self.few_shot == 0:
+      values["few_shot"] = False
     told = (f"{name}={list(value) if isinstance(value, tuple) else value!r}" for name, value in values.items())
     return f"{self.base}({', '.join(told)})" if values else self.base
 
@@ -78,12 +85,12 @@ def parse(text: str) -> Asked:
 
 
 def asked(base: str, **given: Any) -> Asked:
-  """The name of a base with arguments, which are checked; the names in a list may come in any order.
+  """The name of a base with arguments, which are checked; in lists but that of the parts, order is of no account.
 
   Raises:
     UsageError: an argument is not what it has to be.
   """
-  for name in ("without", "licences"):
+  for name in ("parts", "without", "licences"):
     if isinstance(given.get(name), str):
       given[name] = [given[name]]
   for name, value in given.items():
@@ -92,10 +99,14 @@ def asked(base: str, **given: Any) -> Asked:
       raise errors.UsageError(f"mixture {base}: {name}={value!r}: it is {meaning}")
   if given.get("seed") is not None and given.get("tasks") is None:
     raise errors.UsageError(f"mixture {base}: seed={given['seed']!r}: it is of the order in which tasks=k takes tasks")
-  return Asked(base, **{name: _sorted(value) for name, value in given.items()})
+  return Asked(base, **{name: _spelled(name, value) for name, value in given.items()})
 
 
-def _sorted(value: Any) -> Any:
+def _spelled(name: str, value: Any) -> Any:
+  if name == "parts":
+    return tuple(value)
+  if name == "few_shot":
+    return None if value is True else float(value)
   return tuple(sorted(set(value))) if isinstance(value, list | tuple) else value
 
 
@@ -107,16 +118,17 @@ def canonical(name: str) -> str:
 @gin.register
 def mixture(
   name: str,
+  parts: Sequence[str] = (),
   tasks: int | None = None,
   seed: int | None = None,
   max_per_task: int | None = None,
   cot: bool = True,
-  few_shot: bool = True,
+  few_shot: bool | float = True,
   without: Sequence[str] = (),
   licences: Sequence[str] = (),
 ) -> str:
   """The one spelling of a mixture, for gin: MIXTURE_OR_TASK_NAME = @mixture()."""
-  given = (tasks, seed, max_per_task, cot, few_shot, without, licences)
+  given = (parts, tasks, seed, max_per_task, cot, few_shot, without, licences)
   return str(asked(name, **dict(zip(_ARGUMENTS, given, strict=True))))
 
 
@@ -124,14 +136,14 @@ def applied(mixture: "MixtureSpec", change: Asked, data_dir: str | None) -> "Mix
   """The mixture as the arguments change it.
 
   Raises:
-    UsageError: no such cluster; fewer tasks than asked for are known.
+    UsageError: no such cluster or part; fewer tasks than asked for are known.
     FlanJaxError: nothing is left.
   """
   if change == Asked(change.base):
     _check_left(mixture.parts, change)
     return mixture
   _check_clusters(mixture, change, data_dir)
-  reduced = (dataclasses.replace(part, formats=_formats(part, change)) for part in mixture.parts)
+  reduced = (dataclasses.replace(part, formats=_formats(part, change)) for part in _parts(mixture, change))
   parts = [(part, _tasks(part, change, data_dir)) for part in reduced]
   # A part that the arguments emptied is gone; one whose files are not there stays, so that this is told.
   parts = [dataclasses.replace(part, tasks=tasks) for part, tasks in parts if tasks or not part.tasks]
@@ -145,13 +157,41 @@ def applied(mixture: "MixtureSpec", change: Asked, data_dir: str | None) -> "Mix
   )
 
 
+def _parts(mixture: "MixtureSpec", change: Asked) -> "Sequence[Part]":
+  named = {part.name: part for part in mixture.parts}
+  for name in change.parts:
+    if name not in named:
+      raise errors.unknown_name(f"part of mixture {change.base}", name, named, ", ".join(named))
+  return [named[name] for name in change.parts] or mixture.parts
+
+
 def _formats(part: "Part", change: Asked) -> tuple[tuple[str, int], ...]:
-  return tuple(
-    (name, weight)
-    for name, weight in part.formats
-    if (change.cot or not formats_.get_format(name).rationale)
-    and (change.few_shot or not formats_.get_format(name).few_shot)
-  )
+  kept = {name: Fraction(weight) for name, weight in part.formats if change.cot or not _reasons(name)}
+  if change.few_shot is None:
+    return tuple((name, weight) for name, weight in part.formats if name in kept)
+  share = Fraction(str(change.few_shot))
+  weights: dict[str, Fraction] = {}
+  for reasons in (False, True):  # so that no share of exemplars changes how much reasoning is learned
+    weights |= _with_exemplars({name: kept[name] for name in kept if _reasons(name) == reasons}, share)
+  # A renderer draws from a ballot of whole numbers: the smallest of these proportions.
+  denominator = math.lcm(*(weight.denominator for weight in weights.values()))
+  common = math.gcd(*(int(weight * denominator) for weight in weights.values()))
+  return tuple((name, int(weight * denominator) // common) for name, weight in weights.items() if weight)
+
+
+def _reasons(form: str) -> bool:
+  return formats_.get_format(form).rationale
+
+
+def _with_exemplars(weights: Mapping[str, Fraction], share: Fraction) -> dict[str, Fraction]:
+  """The same sum of weights, of which the formats with exemplars have this share."""
+  found: dict[str, Fraction] = {}
+  for few_shot, of_all in ((False, 1 - share), (True, share)):
+    these = {name: weight for name, weight in weights.items() if formats_.get_format(name).few_shot == few_shot}
+    these = these or {_COUNTERPART[name]: weight for name, weight in weights.items()}
+    unit = of_all * sum(weights.values()) / (sum(these.values()) or 1)
+    found |= {name: weight * unit for name, weight in these.items()}
+  return found
 
 
 def _tasks(part: "Part", change: Asked, data_dir: str | None) -> tuple[str, ...]:
@@ -176,16 +216,20 @@ def _licensed(licence: str, patterns: Sequence[str]) -> bool:
 
 
 def _first_tasks(parts: "list[Part]", change: Asked) -> "list[Part]":
-  tasks = [task for part in parts for task in part.tasks]
+  tasks = [task for part in parts for task in _ordered(part.tasks, change.seed if change.parts else None)]
   if len(tasks) < change.tasks:
     empty = [part.name for part in parts if not part.tasks]
     lacking = f"; its parts {', '.join(empty)} have tasks in the data folder alone (--data_dir)" if empty else ""
     raise errors.UsageError(f"{change}: only {len(tasks)} tasks are known here{lacking}")
-  if change.seed is not None:
-    tasks.sort(key=lambda task: draws.hash64(change.seed, task, "tasks"))
+  if not change.parts:
+    tasks = _ordered(tasks, change.seed)
   kept = frozenset(tasks[: change.tasks])
   cut = (dataclasses.replace(part, tasks=tuple(task for task in part.tasks if task in kept)) for part in parts)
   return [part for part in cut if part.tasks]
+
+
+def _ordered(tasks: Sequence[str], seed: int | None) -> Sequence[str]:
+  return tasks if seed is None else sorted(tasks, key=lambda task: draws.hash64(seed, task, "tasks"))
 
 
 def _check_clusters(mixture: "MixtureSpec", change: Asked, data_dir: str | None) -> None:
@@ -209,19 +253,26 @@ def _whole(value: Any) -> bool:
   return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _share(value: Any) -> bool:
+  # Three decimals: a ballot of 1,000 of each format at the most.
+  return isinstance(value, bool) or (isinstance(value, int | float) and 0 <= value <= 1 and round(value, 3) == value)
+
+
 def _texts(value: Any) -> bool:
   return isinstance(value, list | tuple) and all(isinstance(text, str) and text for text in value)
 
 
 _ARGUMENTS = {field.name: field.default for field in dataclasses.fields(Asked) if field.name != "base"}
 _ARGUMENT_TYPES = {
+  "parts": (lambda value: _texts(value) and len(set(value)) == len(value), "a list of names of parts, none twice"),
   "tasks": (lambda value: value is None or (_whole(value) and value > 0), "a whole number above 0"),
   "seed": (lambda value: value is None or _whole(value), "a whole number"),
   "max_per_task": (lambda value: value is None or (_whole(value) and value > 0), "a whole number above 0"),
   "cot": (lambda value: isinstance(value, bool), "True or False"),
-  "few_shot": (lambda value: isinstance(value, bool), "True or False"),
+  "few_shot": (_share, "True, False or a share from 0 to 1 of at most three decimals"),
   "without": (_texts, "a list of names of clusters"),
   "licences": (_texts, "a list of patterns such as 'MIT'"),
 }
+_COUNTERPART = {**formats_.WITHOUT_EXEMPLARS, "zero_shot": "few_shot", "cot": "few_shot_cot"}
 _CALL = re.compile(r"\s*([^\s()]+)\s*\((.*)\)\s*", re.DOTALL)
 _UNKNOWN = frozenset(["", "unknown"])

@@ -29,7 +29,7 @@ def test_settings_tasks_and_shares_of_mixtures(diff, toy):
   found = diff("toy", "toy(tasks=2, max_per_task=10, few_shot=False)", "--data_dir", toy.data_dir)
   assert {line["setting"]: (line["A"], line["B"]) for line in found["settings"]} == {
     "max_per_task": (None, "10"),
-    "toy.formats": ("zero_shot×3, few_shot×1", "zero_shot×3"),
+    "toy.formats": ("zero_shot×3, few_shot×1", "zero_shot×1"),
   }
   assert found["tasks"]["only in A"] == ["toy.echo_a", "toy.echo_b"]
   assert found["tasks"]["only in B"] == []
@@ -93,7 +93,7 @@ def test_runs_are_compared_by_gin_rates_and_what_they_saw(diff, runs):
   settings = {line["setting"]: (line["A"], line["B"]) for line in found["settings"]}
   assert settings["SEED"] == ("0", "1")
   assert settings["train.window"] == ("43", "57")
-  assert settings["mixture: toy.formats"] == ("zero_shot×3, few_shot×1", "zero_shot×3")
+  assert settings["mixture: toy.formats"] == ("zero_shot×3, few_shot×1", "zero_shot×1")
   assert "LEARNING_RATE" not in settings
   assert "mixture: toy.shots" not in settings
   assert len(found["tasks"]["only in A"]) == 1
