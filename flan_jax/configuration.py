@@ -92,8 +92,8 @@ def lines(
    'TRAIN_STEPS = 200', "MODEL_DIR = '/tmp/m'"]
   """
   includes = list(gin_files) or [_BASE_RUN]
-  includes += [_our_file("models", model, "model")] if model else []
-  includes += [_our_file("sharding", sharding, "sharding")] if sharding else []
+  includes += [our_file("models", model, "model")] if model else []
+  includes += [our_file("sharding", sharding, "sharding")] if sharding else []
   chosen = {SHORT_FORMS[name]: value for name, value in (options or {}).items() if value is not None}
   return [
     *(f"include {path!r}" for path in includes),
@@ -138,19 +138,37 @@ def build(name: str = "train") -> Any:
   Raises:
     UsageError: a required macro or field has no value, a value is refused, or a binding was consumed by nothing.
   """
+  return build_all([name])[0]
+
+
+def build_all(names: Sequence[str]) -> list[Any]:
+  """The dataclasses that one config describes together, such as 'train' and 'sweep': each binding is for one of them.
+
+  Raises:
+    UsageError: as `build` does.
+  """
   _require_macros()
+  values = [build_part(name) for name in names]
+  _refuse_unused()
+  return values
+
+
+def build_part(name: str) -> Any:
+  """One of the dataclasses of a config whose others cannot be built yet; bindings that it does not read are let be.
+
+  Raises:
+    UsageError: one of its fields has no value, or a value is refused.
+  """
   try:
     configurable = gin.get_configurable(name)
   except ValueError as error:
     raise UsageError(f"no gin file binds {name}; start from include '{_BASE_RUN}'") from error
   try:
-    value = configurable()
+    return configurable()
   except FlanJaxError as error:
     raise UsageError(_without_gin_context(error)) from error
   except (TypeError, ValueError, RuntimeError) as error:
     raise UsageError(f"gin: {_without_gin_context(error)}") from error
-  _refuse_unused()
-  return value
 
 
 def model(name: str) -> Any:
@@ -159,7 +177,7 @@ def model(name: str) -> Any:
   Raises:
     UsageError: no such model.
   """
-  parse([f"include {_our_file('models', name, 'model')!r}"])
+  parse([f"include {our_file('models', name, 'model')!r}"])
   return gin.query_parameter("%MODEL").scoped_configurable_fn()
 
 
@@ -169,7 +187,7 @@ def partitioning(name: str) -> Any:
   Raises:
     UsageError: no such file, or it leaves the mesh to a run.
   """
-  file = _our_file("sharding", name, "sharding")
+  file = our_file("sharding", name, "sharding")
   if "Partitioning." not in project_file(f"sharding/{name}.gin").read_text(encoding="utf-8"):
     others = ", ".join(each for each in config_names("sharding") if each != name)
     raise UsageError(f"--sharding {name} chooses by a run's memory, and here is no run: one of {others}")
@@ -199,7 +217,7 @@ def gin_text(value: Any) -> str:
 
 
 def config_names(kind: str) -> list[str]:
-  """The names of the project's own gin files of a kind: 'models', 'sharding', 'runs'."""
+  """The names of the project's own gin files of a kind: 'models', 'sharding', 'runs', 'sweeps'."""
   return sorted(path.stem for path in (_OUR_ROOT / "gin_configs" / kind).glob("*.gin"))
 
 
@@ -208,7 +226,16 @@ def project_file(path: str) -> pathlib.Path:
   return _OUR_ROOT / "gin_configs" / path
 
 
-def _our_file(kind: str, name: str, what: str) -> str:
+def our_file(kind: str, name: str, what: str) -> str:
+  """The file of a name in gin_configs, as gin includes it.
+
+  Args:
+    kind: as of `config_names`.
+    what: it is, for the error.
+
+  Raises:
+    UsageError: there is none of that name.
+  """
   if name not in config_names(kind):
     raise unknown_name(what, name, config_names(kind), ", ".join(config_names(kind)))
   return f"gin_configs/{kind}/{name}.gin"

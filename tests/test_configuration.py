@@ -76,7 +76,7 @@ def test_every_file_of_the_project_builds_a_run(kind):
     ("train.loss=@Los()", "no configurable 'Los'. Nearest: Loss"),
     ("TRAIN_STEPS", "a binding has the form --gin.NAME=value"),
     ("TRAIN_STEPS=[1,", "unclosed bracket or quote"),
-    ("TRAIN_STEPS=-3", "train.train_steps = -3: must be above 0"),
+    ("TRAIN_STEPS=-3", "train.train_steps = -3: must not be negative"),
     ("T5Config.dropout_rate=2.5", "T5Config.dropout_rate = 2.5: must be in [0, 1)"),
     ("TASK_FEATURE_LENGTHS={'input': 3}", "must name both"),
     ("train.schedule=@WarmupLinear()", "warmup_steps"),

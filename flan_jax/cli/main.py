@@ -22,6 +22,7 @@ COMMANDS = {
     "Turn the tasks of a mixture into tokens, once; check them; suggest row lengths.",
   ),
   "train": ("flan_jax.cli.train", "Finetune a model on a task or a mixture."),
+  "sweep": ("flan_jax.cli.sweep", "Train and evaluate a grid of runs: tasks, model sizes, formats, seeds."),
   "eval": ("flan_jax.cli.eval", "Measure a checkpoint on examples that nobody trained on."),
   "score": ("flan_jax.cli.score", "Score given outputs on a published suite, without a model."),
   "contamination": ("flan_jax.cli.contamination", "Look for a suite's questions in what a model was trained on."),
@@ -52,8 +53,8 @@ def run(arguments: Sequence[str]) -> int:
   """Runs a command line; prints an error as one line on standard error; returns the exit code."""
   try:
     rest, bindings = split_bindings(arguments)
-    if bindings and rest[:1] != ["train"]:
-      raise UsageError(f"--gin.{bindings[0]}: only 'flan-jax train' reads gin bindings")
+    if bindings and rest[:1] not in (["train"], ["sweep"]):
+      raise UsageError(f"--gin.{bindings[0]}: only 'flan-jax train' and 'flan-jax sweep' read gin bindings")
     group.main(args=rest, prog_name="flan-jax", obj=bindings, standalone_mode=False)
   except FlanJaxError as error:
     return _say(str(error), error.exit_code)

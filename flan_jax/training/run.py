@@ -79,7 +79,8 @@ class Run:
     processes.check_same({**self.feed.identity, "checkpoints": layout.saved_steps(self.model_dir)})
     resuming.check_data(self.model_dir, self.feed.identity)
     self.trainer = self._trainer(mesh)
-    self.trained = {*self.feed.tasks, *resuming.tasks_before(self.model_dir, self.initial)}
+    before = resuming.tasks_before(self.model_dir, self.initial)
+    self.trained = {*self.feed.tasks, *before} if training.train_steps else before
     self.evaluation = self._evaluation()
     self.skipped = SkippedBatches(self.model_dir, jax.process_index())
 

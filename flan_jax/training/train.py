@@ -48,7 +48,7 @@ class Training:
     model: the network.
     mixture_or_task_name: what is trained on.
     task_feature_lengths: tokens of a packed row, EOS included: {'inputs': 512, 'targets': 128}.
-    train_steps: updates in all, those before a resumption included.
+    train_steps: updates in all, those before a resumption included; 0 saves what the run begins with, and ends.
     batch_size: packed rows a step, over all devices.
     model_dir: receives everything that the run writes; one with checkpoints is gone on from.
     vocabulary: 'demo', 't5' or a SentencePiece file.
@@ -113,12 +113,14 @@ class Training:
 
   def __post_init__(self):
     check_types(self, "train")
-    for name in ("train_steps", "batch_size", "accumulation", "variants", "window", "log_period"):
+    for name in ("batch_size", "accumulation", "variants", "window", "log_period"):
       value = getattr(self, name)
       if value < 1:
         raise UsageError(f"train.{name} = {value!r}: must be above 0")
-    if self.input_processes < 0:
-      raise UsageError(f"train.input_processes = {self.input_processes!r}: must not be negative; 0 for none")
+    for name in ("train_steps", "input_processes"):
+      value = getattr(self, name)
+      if value < 0:
+        raise UsageError(f"train.{name} = {value!r}: must not be negative; 0 for none")
     if set(self.task_feature_lengths) != {"inputs", "targets"}:
       raise UsageError(
         f"TASK_FEATURE_LENGTHS = {self.task_feature_lengths!r}: must name both, {{'inputs': 512, 'targets': 128}}"

@@ -41,7 +41,7 @@ def test_help_lists_every_command(capsys):
     (["eval", "somewhere", "--exampels", "3"], 2, "Did you mean '--examples'?"),
     (["inspect", "--task", "cot.gsm8"], 2, "flan-jax: no task 'cot.gsm8'. Nearest: cot.gsm8k"),
     (["inspect", "--tasks", "cott"], 2, "flan-jax: no collection 'cott'. Nearest: cot"),
-    (["inspect", "--gin.X=1"], 2, "only 'flan-jax train' reads gin bindings"),
+    (["inspect", "--gin.X=1"], 2, "only 'flan-jax train' and 'flan-jax sweep' read gin bindings"),
     (["train", "--gin.X"], 2, "write --gin.X=VALUE"),
     (["eval", "nowhere", "--task", "demo.nothing"], 2, "flan-jax: no task 'demo.nothing'"),
     (["eval", "nowhere", "--suite", "mmllu"], 2, "no suite 'mmllu'. Nearest: mmlu"),

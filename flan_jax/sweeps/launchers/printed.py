@@ -1,0 +1,28 @@
+"""`--launcher print`: the commands of each run as a shell script, for whatever starts them."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from flan_jax.sweeps import commands
+from flan_jax.sweeps.launchers.settings import Settings
+from flan_jax.sweeps.plan import Plan, PlannedRun
+
+
+def launch(plan: Plan, runs: Sequence[PlannedRun], settings: Settings, watch: Callable[[], object]) -> None:
+  """Prints a line a run, to be started in any order, at the same time too, wherever the folder is mounted.
+
+  A line executes all commands of its run, which stand above it; started again it goes on where it was stopped. The
+  same sweep command shows how far they are, and prints what is left to do.
+  """
+  del settings, watch
+  print("\n".join(_script(plan, runs)))
+
+
+def _script(plan: Plan, runs: Sequence[PlannedRun]) -> Iterator[str]:
+  yield f"# {plan.sweep.name}: {len(runs)} of {len(plan.runs)} runs are to be done"
+  for run in runs:
+    yield ""
+    yield f"# {run.name}"
+    yield from (f"#   {shlex.join(command.argv)}" for command in commands.of_run(run, plan.sweep.evaluations))
+    yield shlex.join([sys.executable, "-m", "flan_jax.sweeps.execution", str(run.folder)])

@@ -1,0 +1,160 @@
+"""From a sweep's gin file and a command line to its plan: one gin config describes the sweep and, value by value, each
+of its runs.
+
+A run is built from the lines of the file, those that --quick adds, those of the command line, those of its axes'
+values, and its MODEL_DIR; a later line wins. No data is read: a plan is settings.
+"""
+
+import dataclasses
+import itertools
+import os
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+from flan_jax import configuration
+from flan_jax.errors import UsageError, first_of
+from flan_jax.sweeps.plan import Plan, PlannedRun
+from flan_jax.sweeps.sweep import EqualExamples, Sweep, Value
+from flan_jax.training.train import Training
+
+RUNS = "runs"  # of a sweep's folder: a folder a run
+_USUAL = pathlib.Path("runs/sweeps")
+
+
+def load(
+  sweep: str,
+  *,
+  folder: pathlib.Path | None = None,
+  quick: bool = False,
+  options: Mapping[str, object] | None = None,
+  bindings: Sequence[str] = (),
+  search_paths: Sequence[str] = (),
+) -> Plan:
+  """The plan of a sweep.
+
+  Args:
+    sweep: a gin file, or the name of one in gin_configs/sweeps.
+    folder: of the sweep; None is runs/sweeps/NAME, with --quick NAME_quick.
+    quick: whether the sweep's lines of that name are added.
+    options: short forms of a run's settings (a key of configuration.SHORT_FORMS) to values; None is left out.
+    bindings: 'NAME=value' from --gin.NAME=value; of the runs or of the sweep.
+    search_paths: see `configuration.parse`.
+
+  Raises:
+    UsageError: no such sweep, what `configuration.build` refuses, or a setting that an axis varies is given, too.
+  """
+  file = sweep if sweep.endswith(".gin") else configuration.our_file("sweeps", sweep, "sweep")
+  head = configuration.lines(gin_files=[file])
+  given = configuration.lines(gin_files=[file], options=options, bindings=bindings)[len(head) :]
+  if quick:
+    configuration.parse([*head, *given], search_paths)
+    head += configuration.build_part("sweep").quick
+  configuration.parse([*head, *given], search_paths)
+  if line := configuration.default("DATA_DIR", os.environ.get("FLAN_JAX_DATA_DIR")):
+    given = [line, *given]
+  found = configuration.build_part("sweep")
+  _refuse_varied(found, given)
+  where = (folder or _USUAL / f"{found.name}{'_quick' if quick else ''}").expanduser().absolute()
+  builder = _Builder(found, (*head, *given), where / RUNS, tuple(search_paths))
+  return Plan(found, where, builder.runs(), builder.lines)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Builder:
+  """Builds the runs of a sweep in `folder` from its lines."""
+
+  sweep: Sweep
+  lines: tuple[str, ...]
+  folder: pathlib.Path
+  search_paths: tuple[str, ...]
+
+  def runs(self) -> tuple[PlannedRun, ...]:
+    axes = self.sweep.axes
+    cells = itertools.product(*(axis.values for axis in axes))
+    planned = [self._run({axis.name: value for axis, value in zip(axes, cell, strict=True)}) for cell in cells]
+    untuned = self._merged([run for run in planned if not run.tuned])
+    ordered = [run if run.tuned else untuned.pop(run.beginning, None) for run in planned]
+    ordered = [run for run in ordered if run]
+    _refuse_same_names(ordered)
+    return tuple(ordered)
+
+  def _run(self, axes: Mapping[str, Value]) -> PlannedRun:
+    tuned = not any(axis.untuned is not None and axes[axis.name] == axis.untuned for axis in self.sweep.axes)
+    name = _name(axes)
+    lines = [*self.lines, *(line for axis in self.sweep.axes for line in axis.lines_of(axes[axis.name]))]
+    lines.append(f"MODEL_DIR = {str(self.folder / name)!r}")
+    try:
+      training = self._trained(lines) if tuned else dataclasses.replace(self._trained(lines), train_steps=0)
+    except UsageError as error:
+      raise UsageError(f"run {name}: {error}") from error
+    return PlannedRun(name, axes, training, tuned)
+
+  def _trained(self, lines: list[str]) -> Training:
+    """With a number of examples TRAIN_STEPS is for now what rows of one example each would take."""
+    if not isinstance(self.sweep.budget, EqualExamples):
+      return _built(lines, self.search_paths)
+    examples = self.sweep.budget.examples
+    batch_size = _built([*lines, f"TRAIN_STEPS = {examples}"], self.search_paths).batch_size
+    lines.append(f"TRAIN_STEPS = {-(-examples // batch_size)}")
+    return _built(lines, self.search_paths)
+
+  def _merged(self, untuned: Sequence[PlannedRun]) -> dict[object, PlannedRun]:
+    """By what they begin with one run of those that begin alike; of an axis whose values all do it has no value."""
+    merged = {}
+    for run in untuned:
+      alike = [each for each in untuned if each.beginning == run.beginning]
+      axes = {
+        name: value if all(each.axes[name] == value for each in alike) else None for name, value in run.axes.items()
+      }
+      name = _name({each: value for each, value in axes.items() if value is not None})
+      training = dataclasses.replace(run.training, model_dir=str(self.folder / name))
+      merged.setdefault(run.beginning, PlannedRun(name, axes, training, tuned=False))
+    return merged
+
+
+def _built(lines: Sequence[str], search_paths: Sequence[str]) -> Training:
+  configuration.parse(lines, search_paths)
+  training, _ = configuration.build_all(["train", "sweep"])
+  return _with_whole_paths(training)
+
+
+def _with_whole_paths(training: Training) -> Training:
+  """A run may be started elsewhere, so its folders and files are named from the root; names and URLs stay."""
+  known = {name: getattr(training, name) for name in ("model_dir", "data_dir", "store_dir")}
+  files = {name: getattr(training, name) for name in ("vocabulary", "initial_checkpoint_path")}
+  known |= {name: path for name, path in files.items() if path and pathlib.Path(path).expanduser().exists()}
+  whole = {name: path and str(pathlib.Path(path).expanduser().absolute()) for name, path in known.items()}
+  return dataclasses.replace(training, **whole)
+
+
+def _name(axes: Mapping[str, Value]) -> str:
+  """'tasks-9_seed-0': what a folder may be called."""
+  return "_".join(f"{name}-{re.sub(r'[^A-Za-z0-9.+]+', '-', str(value)).strip('-')}" for name, value in axes.items())
+
+
+def _refuse_same_names(runs: Sequence[PlannedRun]) -> None:
+  names = [run.name for run in runs]
+  if doubled := sorted({name for name in names if names.count(name) > 1}):
+    raise UsageError(f"several runs would be called {first_of(doubled)}: their values differ in signs that names lack")
+
+
+def _refuse_varied(sweep: Sweep, given: Sequence[str]) -> None:
+  """An axis' lines come later, so what the command line says of the same setting would be lost."""
+  told = {_bound(line): line for line in given}
+  if line := told.get(configuration.MACROS["MODEL_DIR"]):
+    raise UsageError(f"{line}: each run has a folder of its own; --model_dir says the one of the sweep")
+  if isinstance(sweep.budget, EqualExamples) and (line := told.get(configuration.MACROS["TRAIN_STEPS"])):
+    raise UsageError(f"{line}: the sweep says how many examples a run trains on, and its steps follow from that")
+  for axis in sweep.axes:
+    for varied in (line for value in axis.values for line in axis.lines_of(value)):
+      if line := told.get(_bound(varied)):
+        raise UsageError(
+          f"{line}: the axis {axis.name} varies that ({varied}). Its values: --gin.{axis.name}/Axis.values='[...]'"
+        )
+
+
+def _bound(line: str) -> str:
+  """The setting that a line binds, a macro's own name only where no setting has it."""
+  name = line.partition("=")[0].strip()
+  return configuration.MACROS.get(name, name)
