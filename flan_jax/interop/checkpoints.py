@@ -26,12 +26,12 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.damage import DamagedError, damaged_arrays, damaged_files, strange_arrays, write_file_sums
 from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
+from flan_jax.interop.steps import CHECKPOINTS, RECORD, saved_steps
 from flan_jax.models.configs import T5Config
 from flan_jax.models.stacking import is_stacked, stacked, unstacked
 
-CHECKPOINTS = "checkpoints"  # folder in MODEL_DIR
 VOCABULARY_FILE = "vocabulary.model"  # in MODEL_DIR, so that the folder is all that decoding needs
-PARAMS, OPTIMIZER, RECORD = "params", "optimizer", "record"
+PARAMS, OPTIMIZER = "params", "optimizer"
 _RECORD_FILE = f"{RECORD}/metadata"  # Orbax's name for what JsonSave writes
 
 Arrays = dict[str, jax.Array]
@@ -64,13 +64,6 @@ def no_checkpoint(where: str, others: str = "") -> UsageError:
   what = "holds no checkpoint" if "://" in where or path.exists() else "is not there"
   wanted = f"a MODEL_DIR or MODEL_DIR/checkpoints/STEP of flan_jax (with {RECORD}/){others}"
   return UsageError(f"{where} {what}.{there} Wanted: {wanted}")
-
-
-def saved_steps(model_dir: pathlib.Path) -> list[int]:
-  """The steps of which a MODEL_DIR holds a whole checkpoint, oldest first."""
-  folders = (model_dir / CHECKPOINTS).glob("*")
-  # Orbax writes under another name and renames when all is there, so a bare number is a whole checkpoint.
-  return sorted(int(folder.name) for folder in folders if folder.name.isdecimal() and (folder / RECORD).is_dir())
 
 
 def read_record(folder: pathlib.Path) -> dict[str, Any]:
