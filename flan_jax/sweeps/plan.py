@@ -5,16 +5,20 @@ import functools
 import hashlib
 import pathlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flan_jax import configuration
 from flan_jax.sweeps.sweep import Sweep, Value
-from flan_jax.training.train import Training
+
+if TYPE_CHECKING:  # a process that waits for a run's commands reads names of files here, and needs no jax for it
+  from flan_jax.training.train import Training
 
 # Of a run's folder, which is its MODEL_DIR too: what a sweep adds to it.
 RUN_CONFIG = "run.gin"  # the settings, resolved: `flan-jax train --gin_file` takes it
 RUN_RECORD = "run.json"  # axes, commands, hash: see `folder`
 STATE = "state.json"  # how far it is: see `execution`
 LOG = "log.txt"  # what its commands print
+LOCK = "lock"  # held while a process is at it: see `locks`
 EVALUATIONS = "evaluations"  # a folder each, as `flan-jax eval --output` writes it
 # Fields of Training that say where things lie, and change no result.
 _PLACES = ("model_dir", "store_dir", "data_dir", "profile", "writers", "log_period", "input_processes")
@@ -34,7 +38,7 @@ class PlannedRun:
 
   name: str
   axes: Mapping[str, Value]
-  training: Training
+  training: "Training"
   tuned: bool = True
 
   @property
@@ -57,7 +61,10 @@ class PlannedRun:
   def config(self) -> str:
     """A hash of all that the result depends on; where things lie is not of it."""
     if self.tuned:
-      placeless = dataclasses.replace(self.training, **{name: _DEFAULTS[name] for name in _PLACES})
+      fields = {field.name: field for field in dataclasses.fields(self.training)}
+      defaults = {name: fields[name].default for name in _PLACES}
+      nowhere = {name: "" if value is dataclasses.MISSING else value for name, value in defaults.items()}
+      placeless = dataclasses.replace(self.training, **nowhere)
       text = f"{configuration.gin_text(placeless)}\ntuned = True"
     else:
       text = repr(self.beginning)
@@ -85,8 +92,3 @@ class Plan:
   folder: pathlib.Path
   runs: tuple[PlannedRun, ...]
   lines: tuple[str, ...] = ()
-
-
-_DEFAULTS = {
-  field.name: "" if field.default is dataclasses.MISSING else field.default for field in dataclasses.fields(Training)
-}

@@ -1,13 +1,15 @@
 """A sweep's folder says all that the sweep is, takes further runs, and refuses others."""
 
+import dataclasses
 import json
 import shutil
+import types
 
 import pytest
 
 from flan_jax import configuration
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import folder, planning
+from flan_jax.sweeps import folder, planning, states
 from tests.sweeps.toy_sweep import toy_sweep
 
 
@@ -98,3 +100,11 @@ def test_what_is_no_sweep_or_is_damaged_is_said(plan_of, tmp_path):
     folder.read(plan.folder)
   folder.write(plan)
   assert folder.read(plan.folder) == plan
+
+
+def test_finished_and_running_runs_are_left_and_failed_ones_until_retried(plan_of, monkeypatch):
+  plan = dataclasses.replace(plan_of(), runs=plan_of().runs[: len(states.STATES)])
+  of_run = dict(zip((run.name for run in plan.runs), states.STATES, strict=True))
+  monkeypatch.setattr(states, "status", lambda run, score: types.SimpleNamespace(state=of_run[run.name]))
+  assert [of_run[run.name] for run in folder.runs_to_do(plan)] == ["waiting", "stopped"]
+  assert [of_run[run.name] for run in folder.runs_to_do(plan, retry=True)] == ["waiting", "stopped", "failed"]
