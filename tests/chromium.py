@@ -23,12 +23,12 @@ class Tab:
 
   def __init__(self, to_browser: int, from_browser: int):
     self._to, self._from, self._unread, self._calls = to_browser, from_browser, b"", 0
-    self.errors: list[str] = []  # uncaught exceptions and console errors since `open`
+    self.errors: list[str] = []  # uncaught exceptions, console errors and what the policy refused since `open`
     self.requested: list[str] = []  # addresses that the page asked for since `open`
     target = self.call("Target.createTarget", url="about:blank")["targetId"]
     self._session = None
     self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    for domain in ("Page", "Runtime", "Network"):
+    for domain in ("Page", "Runtime", "Network", "Log"):
       self.call(f"{domain}.enable")
 
   def open(self, path: Path, fragment: str = "", width: int = 1280, height: int = 900) -> None:
@@ -136,6 +136,8 @@ class Tab:
       self.errors.append(details.get("exception", {}).get("description", details["text"]))
     elif event.get("method") == "Runtime.consoleAPICalled" and what["type"] == "error":
       self.errors.append(str(what["args"]))
+    elif event.get("method") == "Log.entryAdded" and what["entry"]["level"] == "error":
+      self.errors.append(what["entry"]["text"])
     elif event.get("method") == "Network.requestWillBeSent":
       self.requested.append(what["request"]["url"])
 

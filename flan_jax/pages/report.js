@@ -1,0 +1,224 @@
+// The page of a report: findings, a figure each with what it says and its numbers, and the runs.
+
+const report = readable("report");
+const VERDICTS = {supports: "✓", contradicts: "✗", "can't tell": "?", "no claim": "·"};
+
+function showHead() {
+  byId("title").textContent = document.title;
+  byId("about").textContent = report.about;
+  byId("sweeps").append(
+    ...report.sweeps.map((sweep) =>
+      element(
+        "table",
+        {},
+        element("caption", {}, sweep.name),
+        sweep.facts.map(([name, value]) =>
+          element("tr", {}, element("th", {scope: "row"}, name), element("td", {}, value)),
+        ),
+      ),
+    ),
+  );
+  byId("sweeps").hidden = !report.sweeps.length;
+}
+
+const badge = (verdict) =>
+  element("span", {class: `badge ${verdict.replaceAll(/[^a-z]/g, "")}`}, `${VERDICTS[verdict]} ${verdict}`);
+
+/** Every finding before any figure; each leads to its own. */
+function showFindings() {
+  byId("findings").append(
+    ...report.figures.flatMap((figure) =>
+      figure.findings.map((finding) =>
+        element(
+          "li",
+          {},
+          badge(finding.verdict),
+          element("div", {}, `${finding.sentence} `, element("a", {href: `#${figure.name}`}, figure.title)),
+        ),
+      ),
+    ),
+  );
+}
+
+function showFigures() {
+  byId("figures").append(...report.figures.map(figureSection));
+}
+
+function figureSection(figure) {
+  const heading = `${figure.name}-heading`;
+  return element(
+    "section",
+    {id: figure.name, "aria-labelledby": heading, class: "drawn"},
+    element("h2", {id: heading}, figure.title),
+    element(
+      "div",
+      {class: "panels"},
+      figure.panels.map((panel) =>
+        element(
+          "figure",
+          {class: `panel ${panel.kind}`, "data-panel": figure.panels.indexOf(panel)},
+          panel.title ? element("figcaption", {}, panel.title) : null,
+          element("div", {class: "chart"}),
+        ),
+      ),
+    ),
+    legend(signsOf(figure)),
+    fits(figure),
+    element(
+      "div",
+      {class: "finding"},
+      figure.findings.map((finding) => [
+        element("p", {}, badge(finding.verdict), " ", finding.sentence),
+        finding.claim ? element("p", {class: "quiet"}, `Held against: ${finding.claim}`) : null,
+      ]),
+    ),
+    figure.notes.length ? element("h3", {}, "To beware of") : null,
+    element(
+      "ul",
+      {},
+      figure.notes.map((text) => element("li", {}, text)),
+    ),
+    element(
+      "details",
+      {class: "numbers"},
+      element("summary", {}, "Numbers"),
+      figure.tables.map((table) =>
+        element("div", {class: "wide"}, tableOf(table.columns, table.rows, table.title || null)),
+      ),
+    ),
+    element(
+      "p",
+      {class: "quiet files"},
+      "As a picture: ",
+      figure.files.map((file, index) => [index ? ", " : "", element("a", {href: file}, file)]),
+    ),
+  );
+}
+
+/** What a figure's signs mean: each series once, then what all have. */
+function signsOf(figure) {
+  const all = figure.panels.flatMap((panel) => panel.lines);
+  const lines = new Map(all.map((line) => [`${line.name}\n${line.source}`, line]));
+  const signs = [...lines.values()].map((line) => [
+    drawn(
+      "g",
+      {class: `hue-${line.hue} ${line.published ? "theirs" : ""}`},
+      line.joined && drawn("path", {class: "line", d: "M0,6 L22,6"}),
+      line.dense ? null : dot(line.shape),
+    ),
+    line.published ? `${line.name} (${line.source})` : line.name,
+  ]);
+  const marked = [...lines.values()].filter((line) => line.marks.some((mark) => mark.low !== null));
+  const inRows = figure.panels.every((panel) => panel.kind === "rows");
+  const barred = inRows ? whiskerSign : uprightSign;
+  if (marked.length) signs.push([marked.every((line) => line.dense) ? bandSign() : barred(), "95% interval"]);
+  const level = inRows ? chanceSign() : drawn("path", {class: "chance level", d: "M0,6 L22,6"});
+  if (figure.panels.some((panel) => panel.chance !== null)) signs.push([level, "chance"]);
+  return signs;
+}
+
+/** What the thin lines are, in words. */
+function fits(figure) {
+  const fitted = figure.panels.flatMap((panel) => panel.lines).filter((line) => line.fit_text);
+  if (!fitted.length) return null;
+  return element(
+    "ul",
+    {class: "fits"},
+    fitted.map((line) =>
+      element("li", {class: `hue-${line.hue}`}, element("span", {}, `Fit, ${line.name}: ${line.fit_text}`)),
+    ),
+  );
+}
+
+/** Draws all panels as wide as they have room. */
+function drawPanels() {
+  for (const figure of report.figures) {
+    for (const node of byId(figure.name).querySelectorAll(".panel")) {
+      const panel = figure.panels[node.dataset.panel];
+      const room = node.querySelector(".chart");
+      const width = Math.round(Math.max(280, room.clientWidth));
+      if (room.dataset.width === String(width)) continue;
+      room.dataset.width = width;
+      room.replaceChildren(walked(panelChart(panel, `${figure.title}. ${panel.title}`, width)));
+    }
+  }
+}
+
+function panelChart(panel, label, width) {
+  const height = Math.max(240, Math.min(380, 0.62 * width));
+  if (panel.kind === "columns") return plotChart(panel, label, {width, height});
+  const rows = panel.x.categories.map((category, index) => ({
+    label: category,
+    chance: panel.chance,
+    marks: panel.lines.map((line) => rowMark(line, line.marks.find((mark) => Math.round(mark.x) === index))),
+  }));
+  return stripChart(rows, label, {axis: panel.y, width, told: false});
+}
+
+const rowMark = (line, mark) =>
+  mark
+    ? {
+        hue: line.hue,
+        shape: line.shape,
+        share: mark.y,
+        interval: mark.low === null || mark.high === null ? null : [mark.low, mark.high],
+        text: mark.text,
+      }
+    : null;
+
+/**
+ * A table whose columns sort by a click on their heads. columns: [{name, figure}]; rows: cells of [what sorts, text],
+ * null sorting last.
+ */
+function tableOf(columns, rows, caption) {
+  const body = element("tbody", {});
+  const fill = (sorted) =>
+    body.replaceChildren(
+      ...sorted.map((row) =>
+        element(
+          "tr",
+          {},
+          row.map(([, text], index) => element("td", {class: columns[index].figure ? "figure" : null}, text)),
+        ),
+      ),
+    );
+  const heads = columns.map((column, index) =>
+    element(
+      "th",
+      {scope: "col", class: column.figure ? "figure" : null},
+      element("button", {type: "button", class: "sorter", onclick: () => sortBy(index)}, column.name),
+    ),
+  );
+  const sortBy = (index) => {
+    const falling = heads[index].getAttribute("aria-sort") === "ascending";
+    heads.forEach((head) => head.removeAttribute("aria-sort"));
+    heads[index].setAttribute("aria-sort", falling ? "descending" : "ascending");
+    fill([...rows].sort((a, b) => ordered(a[index][0], b[index][0], falling ? -1 : 1)));
+  };
+  fill(rows);
+  const title = caption ? element("caption", {}, caption) : null;
+  return element("table", {}, title, element("thead", {}, element("tr", {}, heads)), body);
+}
+
+function ordered(a, b, sign) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  return sign * (typeof a === "string" ? a.localeCompare(b, "en", {numeric: true}) : a - b);
+}
+
+function showRuns() {
+  byId("runs-about").textContent = report.runs.about;
+  byId("runs").append(tableOf(report.runs.columns, report.runs.rows, null));
+}
+
+showHead();
+showFindings();
+showFigures();
+showRuns();
+drawPanels();
+new ResizeObserver(drawPanels).observe(byId("figures"));
+// On paper all of it stands open.
+addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((each) => (each.open = true));
+  drawPanels();
+});
+document.documentElement.dataset.ready = "";
