@@ -22,6 +22,7 @@ setuptools.setup(
       "evaluation/**/*.csv",
       "pages/*",
       "sweeps/**/*.csv",
+      "sweeps/**/*.yaml",
       "training/*.yaml",
     ],
     "flan_jax.gin_configs": ["**/*.gin", "**/*.yaml"],
