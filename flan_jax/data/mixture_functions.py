@@ -4,8 +4,8 @@
     tasks=k             the first k tasks: part after part, in catalogue order; with seed=s in an order of its own
     max_per_task=n      n examples of each task, the same ones among those of a larger n
     cot=False           no format that reasons first, and not the part called cot
-    few_shot=s          solved examples in this share of the prompts, of those that reason first as of the others;
-                        False is 0; a part that has no such format gets one
+    few_shot=s          solved examples in this share of the prompts, of those that reason first as of the others, as
+                        far as tasks have wordings for both; False is 0; a part that has no such format gets one
     without=[c, ...]    not these clusters, nor those related to them, of any collection
     licences=[p, ...]   only tasks whose licence matches one of these patterns; an unknown licence matches none
 

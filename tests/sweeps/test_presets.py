@@ -1,0 +1,144 @@
+"""Presets as experiments: runs differ in their axes alone, subsets are nested, what is held out is never trained on."""
+
+import dataclasses
+import functools
+import itertools
+import pathlib
+
+import pytest
+
+from flan_jax import configuration
+from flan_jax.data import mixture_functions, mixtures, sources, specs, splits
+from flan_jax.sweeps import planning
+from flan_jax.sweeps.sweep import EqualExamples
+
+PRESETS = configuration.config_names("sweeps")
+DEMOS = [name for name in PRESETS if name.startswith("demo_")]
+# What an axis may change in a run's settings, beside model_dir. `seed` chooses tasks where a sweep samples them.
+CHANGES = {
+  "tasks": {"mixture_or_task_name"},
+  "examples_per_task": {"mixture_or_task_name"},
+  "cot": {"mixture_or_task_name"},
+  "few_shot": {"mixture_or_task_name"},
+  "without": {"mixture_or_task_name"},
+  "model": {"model"},
+  "seed": {"seed"},
+}
+SAMPLED = {"demo_num_tasks", "demo_model_size", "flan2022_num_tasks"}
+
+
+@functools.cache
+def plan_of(name, quick=False):
+  return planning.load(name, folder=pathlib.Path("/nowhere"), quick=quick)
+
+
+def test_every_experiment_is_there_in_both_sizes():
+  experiments = {"num_tasks", "model_size", "cot", "examples_per_task", "formats", "clusters"}
+  assert {f"{size}_{each}" for size in ("demo", "flan2022") for each in experiments} == set(PRESETS)
+  for each in experiments:
+    small, large = (plan_of(f"{size}_{each}").sweep for size in ("demo", "flan2022"))
+    assert [axis.name for axis in small.axes] == [axis.name for axis in large.axes]
+    assert (small.name, large.name) == (f"demo_{each}", f"flan2022_{each}")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_runs_differ_in_their_axes_alone(name):
+  plan = plan_of(name)
+  budget = {"train_steps", "schedule"} if isinstance(plan.sweep.budget, EqualExamples) else set()
+  for one, other in itertools.combinations([run for run in plan.runs if run.tuned], 2):
+    axes = {axis for axis in one.axes if one.axes[axis] != other.axes[axis]}
+    allowed = {"model_dir"} | budget | {setting for axis in axes for setting in CHANGES[axis]}
+    if "seed" in axes and name in SAMPLED:
+      allowed.add("mixture_or_task_name")
+    if "model" in axes and name == "flan2022_model_size":  # as published, each size for steps of its own
+      allowed |= {"train_steps", "initial_checkpoint_path"}
+    differing = {
+      field.name
+      for field in dataclasses.fields(one.training)
+      if getattr(one.training, field.name) != getattr(other.training, field.name)
+    }
+    assert differing <= allowed, (one.name, other.name)
+    assert {setting for axis in axes for setting in CHANGES[axis]} <= differing, (one.name, other.name)
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_quick_is_one_wave_of_fewer_runs_on_the_same_axes(name):
+  whole, quick = plan_of(name).sweep, plan_of(name, quick=True)
+  assert [axis.name for axis in quick.sweep.axes] == [axis.name for axis in whole.axes]
+  assert 2 <= len(quick.runs) <= 4  # on four cores
+  steps = {run.training.train_steps for run in quick.runs if run.tuned}
+  assert max(steps) < min(run.training.train_steps for run in plan_of(name).runs if run.tuned)
+  seeds = {run.axes["seed"] for run in plan_of(name).runs}
+  assert seeds == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_what_is_held_out_is_trained_on_by_no_run(name):
+  held_out = {specs.get_task(task).cluster for task in mixtures.get_mixture("demo_held_out").tasks}
+  for run in plan_of(name).runs:
+    tasks = mixtures.get_mixture(run.training.mixture_or_task_name).tasks
+    trained = {specs.get_task(task).cluster for task in tasks}
+    assert not trained & held_out
+    if run.axes.get("without", "none") != "none":
+      assert trained == {specs.get_task(task).cluster for task in mixtures.get_mixture("demo").tasks} - {
+        run.axes["without"]
+      }
+
+
+def test_demo_subsets_are_nested_within_a_seed_and_others_with_another():
+  runs = [run for run in plan_of("demo_num_tasks").runs if run.tuned]
+  of_seed = {seed: [set(_tasks(run)) for run in runs if run.axes["seed"] == seed] for seed in (0, 1, 2)}
+  for subsets in of_seed.values():
+    assert [len(tasks) for tasks in subsets] == [3, 9, 23, 56, 138]
+    assert all(few < more for few, more in itertools.pairwise(subsets))
+  assert of_seed[0][1] != of_seed[1][1] != of_seed[2][1]
+  for run in plan_of("demo_model_size").runs:  # the same nine tasks for each size, and for the other sweep
+    if run.axes["tasks"] == 9:
+      assert set(_tasks(run)) == of_seed[run.axes["seed"]][1]
+
+
+def test_every_demo_task_has_the_examples_that_all_are_to_have():
+  limits = {mixture_functions.parse(run.training.mixture_or_task_name).max_per_task for run in _demo_runs()}
+  for task in mixtures.get_mixture("demo").tasks:
+    assert len(splits.split(sources.open_source(specs.get_task(task), None)).train) >= max(limits)
+
+
+def test_flan2022_takes_submixtures_in_the_order_of_the_paper():
+  order = ["cot", "muffin", "t0_sf", "niv2"]
+  for run in plan_of("flan2022_num_tasks").runs:
+    asked = mixture_functions.parse(run.training.mixture_or_task_name)
+    if not run.tuned:
+      assert run.checkpoint.endswith("t5_1_1_lm100k_xl/checkpoint_1100000")
+      continue
+    assert asked.base == "flan2022_a"
+    assert list(asked.parts) == order[: {9: 1, 89: 2, 282: 3}.get(run.axes["tasks"], 4)]
+    assert (asked.tasks, asked.seed) == ((682, 0) if run.axes["tasks"] == 682 else (None, None))
+
+
+def test_flan2022_sizes_train_as_flan_t5_does():
+  for run in plan_of("flan2022_model_size").runs:
+    size = run.axes["model"].rpartition("_")[2]
+    assert run.training.initial_checkpoint_path.endswith(f"lm100k_{size}/checkpoint_1100000")
+    if run.tuned:
+      published = _published(size, run)
+      assert dataclasses.replace(run.training, seed=published.seed) == published
+
+
+def _published(size, run):
+  """runs/flan_t5_SIZE.gin with the places of a run."""
+  places = {name: getattr(run.training, name) for name in ("model_dir", "initial_checkpoint_path")}
+  configuration.parse(
+    configuration.lines(
+      gin_files=[f"gin_configs/runs/flan_t5_{size}.gin"],
+      bindings=[f"MODEL_DIR={places['model_dir']}", f"INITIAL_CHECKPOINT_PATH={places['initial_checkpoint_path']}"],
+    )
+  )
+  return configuration.build()
+
+
+def _tasks(run):
+  return mixtures.get_mixture(run.training.mixture_or_task_name).tasks
+
+
+def _demo_runs():
+  return [run for name in DEMOS for run in plan_of(name).runs if run.tuned]
