@@ -16,7 +16,15 @@ setuptools.setup(
   packages=[*setuptools.find_packages(include=["flan_jax", "flan_jax.*"]), "flan_jax.gin_configs"],
   package_dir={"flan_jax.gin_configs": "gin_configs"},
   package_data={
-    "flan_jax": ["collections/**/*", "evaluation/**/*.yaml", "evaluation/**/*.csv", "pages/*", "training/*.yaml"],
+    "flan_jax": [
+      "collections/**/*",
+      "evaluation/**/*.yaml",
+      "evaluation/**/*.csv",
+      "pages/*",
+      "sweeps/**/*.csv",
+      "sweeps/**/*.yaml",
+      "training/*.yaml",
+    ],
     "flan_jax.gin_configs": ["**/*.gin", "**/*.yaml"],
   },
   install_requires=[

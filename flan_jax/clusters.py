@@ -5,12 +5,12 @@ is mostly one process of its own), the sharing out of a node's GPUs, and errors 
 """
 
 import dataclasses
-import glob
 import importlib.util
 import os
 import re
 from collections.abc import Callable
 
+from flan_jax import machine
 from flan_jax.errors import FlanJaxError, UsageError
 
 
@@ -174,7 +174,5 @@ def _share(index: int, count: int) -> tuple[int, ...] | None:
   """
   if count == 1 or "SLURM_GPUS_PER_TASK" in os.environ or "JAX_LOCAL_DEVICE_IDS" in os.environ:
     return None  # shared out already
-  visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-  gpus = len(glob.glob("/dev/nvidia[0-9]*")) if visible is None else len([each for each in visible.split(",") if each])
-  each = gpus // count
+  each = len(machine.gpus()) // count
   return tuple(range(index * each, (index + 1) * each)) if each else None

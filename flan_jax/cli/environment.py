@@ -1,14 +1,14 @@
 """What must be in the environment before JAX starts."""
 
-import glob
 import os
 from collections.abc import MutableMapping
+
+from flan_jax import machine
 
 # Without it the CPU backend reorders for concurrency and remat frees almost nothing (docs/design.md, decision 5).
 _SCHEDULER = "--xla_cpu_enable_concurrency_optimized_scheduler"
 _DEVICES = "--xla_force_host_platform_device_count"
 _THREADS = "--xla_cpu_multi_thread_eigen"
-_ACCELERATORS = ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/accel*", "/dev/vfio/[0-9]*")  # NVIDIA, AMD, TPU, TPU
 
 
 def prepare_jax(cpu_devices: int = 1, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -19,7 +19,7 @@ def prepare_jax(cpu_devices: int = 1, environment: MutableMapping[str, str] = os
       of a batch then run side by side, which for a small model is faster than splitting each of its small operations.
     environment: what is changed; the process's own by default.
   """
-  if not _on_cpu(environment):
+  if not machine.on_cpu(environment):
     return
   flags = {_SCHEDULER: "false"}
   devices = _cores() if cpu_devices == -1 else cpu_devices
@@ -31,14 +31,6 @@ def prepare_jax(cpu_devices: int = 1, environment: MutableMapping[str, str] = os
   given = environment.get("XLA_FLAGS", "")
   added = [f"{flag}={value}" for flag, value in flags.items() if flag not in given]
   environment["XLA_FLAGS"] = " ".join([*given.split(), *added])
-
-
-def _on_cpu(environment: MutableMapping[str, str]) -> bool:
-  """What JAX_PLATFORMS says; otherwise whether there is no accelerator to be seen (JAX itself must not start yet)."""
-  platforms = environment.get("JAX_PLATFORMS", "")
-  if platforms:
-    return platforms.split(",")[0] == "cpu"
-  return not any(glob.glob(pattern) for pattern in _ACCELERATORS)
 
 
 def _cores() -> int:

@@ -13,7 +13,7 @@ from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.progress import Progress, silently
 
 EXAMPLES = 16_384
-_OF_A_TASK = 256  # examples that are rendered of one task, at most
+OF_A_TASK = 256  # examples that are rendered of one task, at most
 
 
 def sampled_lengths(
@@ -69,22 +69,32 @@ def sampled(
   data_dir: str | os.PathLike | None,
   vocabulary: vocabularies.Vocabulary,
   render_seed: int = 0,
+  room: tokenising.Room = tokenising.UNLIMITED,
+  of_task: int = OF_A_TASK,
+  known: "Known | None" = None,
   processes: int | None = None,
   progress: Progress = silently,
 ) -> dict[str, Pool]:
-  """Of each task of the mixture at most 256 training examples, evenly apart; the rates are the mixture's."""
+  """Of each task of the mixture at most `of_task` training examples, evenly apart; the rates are the mixture's.
+
+  Args:
+    room: what an example has to fit into; those that the length rule leaves out are not in the sample.
+    known: what earlier calls sampled, for mixtures that share tasks; is added to.
+  """
+  known = {} if known is None else known
   words = (str(vocabulary.path), vocabulary.extra_ids)
   folder = None if data_dir is None else os.fspath(data_dir)
   tickets = [
-    _Ticket(task, _Asked(folder, *words, part.formats, part.shots, part.options, render_seed))
+    _Ticket(task, _Asked(folder, *words, room, of_task, part.formats, part.shots, part.options, render_seed))
     for part in mixture.parts
     for task in part.tasks
   ]
-  pools = {}
-  with progress(f"sampling {mixture.name}", len(tickets), "tasks") as advance:
-    for ticket, pool in workers.results(_pool, tickets, min(processes or os.cpu_count() or 1, len(tickets))):
-      pools[ticket.task] = pool
-      advance(1, ticket.task)
+  if new := [ticket for ticket in tickets if ticket not in known]:
+    with progress(f"sampling {mixture.name}", len(new), "tasks") as advance:
+      for ticket, pool in workers.results(_pool, new, min(processes or os.cpu_count() or 1, len(new))):
+        known[ticket] = pool
+        advance(1, ticket.task)
+  pools = {ticket.task: known[ticket] for ticket in tickets}
   rates = mixtures.rates(mixture, {task: pool.examples for task, pool in pools.items()}, data_dir)
   return {task: dataclasses.replace(pools[task], rate=rate) for task, rate in rates.items()}
 
@@ -96,6 +106,8 @@ class _Asked:
   data_dir: str | None
   vocabulary_path: str
   extra_ids: int
+  room: tokenising.Room
+  of_task: int
   formats: tuple[tuple[str, int], ...]
   shots: tuple[int, int]
   options: str
@@ -108,6 +120,9 @@ class _Ticket:
   asked: _Asked
 
 
+Known = dict[_Ticket, Pool]
+
+
 def _pool(ticket: _Ticket) -> Pool:
   """The sample of one task; its rate is not known yet."""
   asked = ticket.asked
@@ -115,11 +130,11 @@ def _pool(ticket: _Ticket) -> Pool:
     ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots, asked.options
   )
   train = renderer.splits.train
-  chosen = train[_spread(len(train), ticket.task, asked.render_seed)]
+  chosen = train[_spread(len(train), asked.of_task, ticket.task, asked.render_seed)]
   vocabulary = vocabularies.load_vocabulary(asked.vocabulary_path, extra_ids=asked.extra_ids)
   examples = [renderer.source[i] for i in chosen.tolist()]
-  made = tokenising.tokenise(renderer, vocabulary, tokenising.UNLIMITED, examples)
-  used = [one for one in made if not isinstance(one, str) and one.targets]
+  made = tokenising.tokenise(renderer, vocabulary, asked.room, examples)
+  used = [one for one in made if not isinstance(one, str) and not one.left_out]
   lengths = [(len(one.inputs) + 1, len(one.targets) + 1) for one in used]
   return Pool(
     rate=0.0,
@@ -136,9 +151,9 @@ def _options(rendered: rendering.Rendered) -> str:
   return LISTED if rendered.options_shown else UNLISTED
 
 
-def _spread(size: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
-  """Different indices below the size, at most 256, evenly apart from a drawn one on."""
-  count = min(size, _OF_A_TASK)
+def _spread(size: int, most: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
+  """Different indices below the size, at most so many, evenly apart from a drawn one on."""
+  count = min(size, most)
   start = draws.draw(size, seed, task, "lengths") if size else 0
   return (start + np.arange(count, dtype=np.int64) * size // max(count, 1)) % max(size, 1)
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 from flan_jax import errors
 from flan_jax.data import beam, mixtures
-from flan_jax.data.prepare import prepare
+from flan_jax.data.prepare import jobs_of, prepare
 from flan_jax.data.seqio_export import prepare_registered
+from flan_jax.data.shards import Job
 from flan_jax.data.store import TaskStore
 from flan_jax.data.vocabularies import Vocabulary
 from flan_jax.progress import Progress, silently
@@ -85,6 +86,22 @@ class Preparation:
       return prepare_registered(self.mixture, self.module, on_change=on_change, **common)
     make = beam.maker(self.runner, self.beam_options) if self.runner else None
     return prepare(self.present(), data_dir=self.data_dir, strict=self.strict, make=make, **common)
+
+  def jobs(self, mixture: mixtures.MixtureSpec) -> list[Job]:
+    """What `stores` would make of the tasks of a mixture of ours, and where; those that stand are among them.
+
+    Args:
+      mixture: what `present` gives.
+    """
+    return jobs_of(
+      mixture,
+      data_dir=self.data_dir,
+      vocabulary=self.vocabulary,
+      lengths=self.lengths,
+      store_dir=store_folder(self.store_dir),
+      render_seed=self.render_seed,
+      variants=self.variants,
+    )
 
   def present(self) -> mixtures.MixtureSpec:
     """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip').

@@ -73,6 +73,39 @@ def prepare(
     MissingDataError: a task's file is not there.
     FlanJaxError: a full disk, a damaged store, a template that cannot be rendered; with `strict`, a malformed record.
   """
+  jobs = jobs_of(
+    mixture,
+    data_dir=data_dir,
+    vocabulary=vocabulary,
+    lengths=lengths,
+    store_dir=store_dir,
+    render_seed=render_seed,
+    variants=variants,
+  )
+  if verify:
+    verifying.remove_damaged([job.final for job in jobs], progress)
+  missing = [job for job in jobs if not job.final.exists()]
+  if missing:
+    what = f"preparing {mixture.name} ({len(missing)} tasks)"
+    with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
+      (make or functools.partial(_make_here, processes=processes or os.cpu_count() or 1))(missing, advance)
+  stores = opened(jobs, mixture, data_dir)
+  if strict:
+    _refuse_malformed(stores)
+  return stores
+
+
+def jobs_of(
+  mixture: MixtureSpec,
+  *,
+  data_dir: str | os.PathLike | None,
+  vocabulary: vocabularies.Vocabulary,
+  lengths: Mapping[str, int],
+  store_dir: str | os.PathLike,
+  render_seed: int = 0,
+  variants: int = 1,
+) -> list[Job]:
+  """What `prepare` makes of a mixture's tasks and where, in its order; some may stand. Arguments are `prepare`'s."""
   jobs = []
   for part in mixture.parts:
     recipe = Recipe(
@@ -87,17 +120,7 @@ def prepare(
       variants=variants,
     )
     jobs += [job_of(task, recipe, vocabulary, pathlib.Path(store_dir)) for task in part.tasks]
-  if verify:
-    verifying.remove_damaged([job.final for job in jobs], progress)
-  missing = [job for job in jobs if not job.final.exists()]
-  if missing:
-    what = f"preparing {mixture.name} ({len(missing)} tasks)"
-    with progress(what, sum(job.source_records for job in missing) * variants, "records") as advance:
-      (make or functools.partial(_make_here, processes=processes or os.cpu_count() or 1))(missing, advance)
-  stores = _opened(jobs, mixture, data_dir)
-  if strict:
-    _refuse_malformed(stores)
-  return stores
+  return jobs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +175,7 @@ def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store
   return Job(spec, recipe, key, store_dir / task / key_digest(key))
 
 
-def _opened(jobs: Sequence[Job], mixture: MixtureSpec, data_dir: str | os.PathLike | None) -> list[TaskStore]:
+def opened(jobs: Sequence[Job], mixture: MixtureSpec, data_dir: str | os.PathLike | None) -> list[TaskStore]:
   """The stores with their rates, for which all must stand."""
   stores = [open_store(job.final, limit=mixture.max_per_task) for job in jobs]
   examples = {store.task: store.variants[0] or max(store.variants) for store in stores}

@@ -55,7 +55,7 @@ def resolved(plan: Plan) -> Plan:
     key = fields_of(run.training, STREAM_FIELDS)
     if run.tuned and key not in steps:
       steps[key] = _steps(stream_of(run.training, stores), budget.examples)
-    runs.append(_of_length(run, steps[key]) if run.tuned else run)
+    runs.append(of_length(run, steps[key]) if run.tuned else run)
   return dataclasses.replace(plan, runs=tuple(runs))
 
 
@@ -88,7 +88,8 @@ def stream_of(training: Training, known: dict[str, list[TaskStore]] | None = Non
   return feed.of_stores(training, vocabulary, known[key]).stream
 
 
-def _steps(stream: Stream, examples: int) -> int:
+def rows_of(stream: Stream, examples: int) -> int:
+  """How many of a stream's rows it takes to see so many examples."""
   if examples < 1:
     raise UsageError(f"{examples} examples: a run is to see at least one")
   rows = window = 0
@@ -96,13 +97,16 @@ def _steps(stream: Stream, examples: int) -> int:
     plan = stream.plan(window)
     if examples <= len(plan.task):
       # Rows 0 .. r hold starts[r + 1] examples.
-      rows += int(np.searchsorted(plan.starts[1:], examples)) + 1
-      return -(-rows // stream.batch_rows)
+      return rows + int(np.searchsorted(plan.starts[1:], examples)) + 1
     rows, window, examples = rows + plan.rows, window + 1, examples - len(plan.task)
 
 
-def _of_length(run: PlannedRun, steps: int) -> PlannedRun:
-  """The run with so many steps, and a schedule that still ends where the run does, if it did."""
+def _steps(stream: Stream, examples: int) -> int:
+  return -(-rows_of(stream, examples) // stream.batch_rows)
+
+
+def of_length(run: PlannedRun, steps: int) -> PlannedRun:
+  """The run with so many steps; a schedule that ended with it still does."""
   training, schedule = run.training, run.training.schedule
   if getattr(schedule, "total_steps", None) == training.train_steps:
     schedule = dataclasses.replace(schedule, total_steps=steps)

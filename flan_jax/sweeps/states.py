@@ -22,7 +22,7 @@ from flan_jax.sweeps.plan import LOCK, LOG, STATE, Plan, PlannedRun
 # finished: all commands ended well.
 STATES = ("waiting", "running", "stopped", "failed", "finished")
 _METRICS = "metrics.jsonl"
-_TAIL_BYTES = 2**16
+_TAIL_BYTES = 2**14
 _LAST_LINES = 8
 _RATES = 5  # lines of metrics
 # Of a run on another machine, whose lock may not be seen from here: some heartbeats, and a minute between two clocks.
@@ -43,7 +43,7 @@ class Status:
     score: what `Sweep.score` names, a share of 1; None before it is measured.
     seconds: that its commands have taken so far.
     seconds_left: of one that runs; None where nobody can tell yet.
-    last_lines: of its log.
+    last_lines: of its log, where it failed or was stopped.
   """
 
   name: str
@@ -82,7 +82,7 @@ def status(run: PlannedRun, score: str, typical: Mapping[str, float] | None = No
     score=headline(run.folder, score),
     seconds=sum(each["seconds"] for each in stages.values()),
     seconds_left=_seconds_left(run, kept, metrics, typical or {}) if state == "running" else None,
-    last_lines=last_lines(run.folder / LOG) if kept else (),
+    last_lines=last_lines(run.folder / LOG) if state in ("failed", "stopped") else (),
   )
 
 

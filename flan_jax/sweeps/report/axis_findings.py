@@ -1,0 +1,248 @@
+"""What the figure of an axis says: the effect that its paper's finding is about, with interval and verdict.
+
+Where there are several series (sizes, say), an effect is its mean over them, each weighing alike.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from flan_jax.sweeps.report import axes, fits
+from flan_jax.sweeps.report.axes import Kind
+from flan_jax.sweeps.report.cells import Grid, Place
+from flan_jax.sweeps.report.claims import Claim, claim
+from flan_jax.sweeps.report.figure import Finding
+from flan_jax.sweeps.report.statistics import Estimate
+from flan_jax.sweeps.report.words import asked, change, finding, listed, parameters, percent, with_interval
+
+Pair = tuple[Place, Place]  # from, to
+_ENOUGH_EXAMPLES = 64  # Wang et al. 2022, section 7.1: from here on more change little
+
+
+def findings(kind: Kind, grids: Sequence[Grid]) -> list[Finding]:
+  """The findings of a figure; at least one.
+
+  Args:
+    grids: of its measures, the one to look at first at the front.
+  """
+  of = {
+    "tasks": _of_tasks,
+    "size": _of_size,
+    "examples_per_task": _of_examples,
+    "cot": _of_rationales,
+    "formats": _of_formats,
+  }
+  found = list(of.get(kind.figure, _of_any)(kind, grids))
+  return found or [_only(grids[0])]
+
+
+def effect_of(made: Grid, pairs: Sequence[Pair]) -> Estimate:
+  """The mean over pairs of the change from the first cell to the second."""
+  weights: dict[Place, float] = {}
+  for before, after in pairs:
+    weights[after] = weights.get(after, 0.0) + 1 / len(pairs)
+    weights[before] = weights.get(before, 0.0) - 1 / len(pairs)
+  return made.estimate(weights)
+
+
+def _changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None) -> Finding:
+  effect = effect_of(made, pairs)
+  return finding(f"{what}, the score on {asked(made)} changes {change(made, pairs, effect)}.", effect, of)
+
+
+def _nothing(what: str, of: Claim) -> Finding:
+  return finding(f"Nothing to compare: {what}.", None, of)
+
+
+def _of_tasks(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
+  for index, made in enumerate(grids):
+    ends = _ends(made)
+    if ends:
+      what = f"With {_x(ends, 1)} tasks to train on instead of {_x(ends, 0)}"
+      yield _changed(made, ends, what, claim("tasks", "more_tasks") if index == 0 else None)
+    elif index == 0:
+      yield _nothing("no series has scores for two numbers of tasks", claim("tasks", "more_tasks"))
+  yield from _of_tuning(grids[0], claim("tasks", "tuning_helps"))
+  yield from _of_slopes(grids[0], "tasks", claim("tasks", "log_linear"))
+  yield from _of_plane(grids[0])
+
+
+def _of_tuning(made: Grid, of: Claim) -> Iterator[Finding]:
+  pairs = [
+    (untuned, trained[-1])
+    for series in made.series
+    if (untuned := made.untuned(series)) and (trained := made.places(series))
+  ]
+  if pairs:
+    yield _changed(made, pairs, f"Tuned on {_x(pairs, 1)} tasks instead of untuned", of)
+  else:
+    yield _nothing("no untuned run beside tuned ones has a score", of)
+
+
+def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
+  """The mean slope over series that have one."""
+  fitted = [each for series in made.series if (each := fits.line(made, made.places(series)))]
+  if not fitted:
+    return
+  weights: dict[Place, float] = {}
+  for each in fitted:
+    for place, weight in each.weights.items():
+      weights[place] = weights.get(place, 0.0) + weight / len(fitted)
+  slope = made.estimate(weights)
+  over = f", the mean of {len(fitted)} series" if len(fitted) > 1 else ""
+  text = f"Ten times the {what} go with {with_interval(slope)} on {asked(made)}{over}, by a line in their logarithm."
+  yield finding(text, slope, of)
+
+
+def _of_plane(made: Grid) -> Iterator[Finding]:
+  """Tasks and parameters together, where both have three values."""
+  places, sizes = [], []
+  for place, runs in made.runs.items():
+    size = runs[0].facts["parameters"]
+    if made.trained(place) and size and place[1]:
+      places.append(place)
+      sizes.append(size)
+  if both := fits.plane(made, places, sizes):
+    of_tasks, of_size = both
+    text = f"Fitted together over {len(places)} means: ten times the tasks go with {with_interval(of_tasks)}"
+    yield finding(f"{text}, ten times the parameters with {with_interval(of_size)}.", of_tasks, None)
+
+
+def _of_size(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
+  made = grids[0]
+  ends = _ends(made)
+  if ends:
+    what = f"With {parameters(ends[0][1][1])} parameters instead of {parameters(ends[0][0][1])}, tuned"
+    yield _changed(made, ends, what, claim("size", "larger_is_better"))
+  else:
+    yield _nothing("no series has scores for two sizes", claim("size", "larger_is_better"))
+  untuned = sorted((place for place in made.runs if not made.trained(place)), key=lambda place: place[1])
+  if len(untuned) > 1:
+    what = f"With {parameters(untuned[-1][1])} parameters instead of {parameters(untuned[0][1])}, untuned"
+    yield _changed(made, [(untuned[0], untuned[-1])], what, None)
+  yield from _of_tuning_the_largest(made, untuned)
+  yield from _of_slopes(made, "parameters", None)
+
+
+def _of_tuning_the_largest(made: Grid, untuned: Sequence[Place]) -> Iterator[Finding]:
+  largest = max(x for _, x in made.runs)
+  before = [place for place in untuned if place[1] == largest]
+  after = [place for series in made.series for place in made.places(series)[-1:] if place[1] == largest]
+  of = claim("size", "tuning_helps_the_largest")
+  if before and after:
+    what = f"At {parameters(largest)} parameters, tuned instead of untuned"
+    yield _changed(made, [(before[0], place) for place in after], what, of)
+  else:
+    yield _nothing("the largest size has no score both tuned and untuned", of)
+
+
+def _of_examples(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
+  made, of = grids[0], claim("examples_per_task", "examples_matter_little")
+  enough = [
+    (some[0], some[-1])
+    for series in made.series
+    if len(some := [place for place in made.places(series) if place[1] >= _ENOUGH_EXAMPLES]) > 1
+  ]
+  if enough:
+    yield _changed(made, enough, f"With {_x(enough, 1)} examples a task instead of {_x(enough, 0)}", of)
+  else:
+    yield _nothing(f"no series has scores for two numbers of at least {_ENOUGH_EXAMPLES} examples a task", of)
+  ends = _ends(made)
+  if ends and ends != enough:
+    yield _changed(made, ends, f"With {_x(ends, 1)} examples a task instead of {_x(ends, 0)}", None)
+
+
+def _of_rationales(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
+  for reasons in (True, False):
+    of = claim("cot", "rationales_are_needed" if reasons else "rationales_do_no_harm")
+    some = [made for made in grids if made.measure.reasons == reasons and made.measure.suite]
+    told = [(made, pairs) for made in some if (pairs := _pairs(made, axes.WITHOUT, axes.WITH))]
+    for made, pairs in told:
+      yield _changed(made, pairs, "With rationales among the training data instead of without", of)
+    if not told:
+      asked_so = "for reasoning first" if reasons else "for the answer directly"
+      yield _nothing(f"no prompts that ask {asked_so} have scores both with and without rationales in training", of)
+
+
+def _of_formats(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
+  for few_shot, alone in ((False, axes.ZERO_SHOT), (True, axes.FEW_SHOT)):
+    of = claim("formats", "mixed_helps_few_shot" if few_shot else "mixed_helps_zero_shot")
+    some = [made for made in grids if _has_exemplars(made) == few_shot and not made.measure.reasons]
+    pairs = [(made, found) for made in some if (found := _mixed(made, alone))]
+    for made, found in pairs:
+      yield _changed(made, found, f"Trained on both kinds of prompts instead of {alone}", of)
+    if not pairs:
+      kinds = "few-shot" if few_shot else "zero-shot"
+      yield _nothing(f"no {kinds} prompts have scores trained on both kinds of prompts and trained {alone}", of)
+
+
+def _has_exemplars(made: Grid) -> bool:
+  """Suites are asked with exemplars, as the paper did; a mixture's formats say it."""
+  return not made.measure.mixture or made.measure.variant.startswith("few_shot")
+
+
+def _mixed(made: Grid, alone: str) -> list[Pair]:
+  """From one kind of prompt alone to the mix that is nearest to equal shares."""
+  found = []
+  for series in made.series:
+    mixes = {place: share for place in made.places(series) if (share := _share(place[1])) is not None}
+    if (series, alone) in made.runs and mixes:
+      found.append(((series, alone), min(mixes, key=lambda place: abs(mixes[place] - 0.5))))
+  return found
+
+
+def _share(category: float | str) -> float | None:
+  """Of few-shot prompts in a mix of both; None of a category that is none."""
+  if category == axes.BOTH:
+    return 0.5
+  number, percent_sign, _ = str(category).partition("% few-shot")
+  return float(number) / 100 if percent_sign else None
+
+
+def _of_any(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
+  made = grids[0]
+  if kind.scale != "category" and (ends := _ends(made)):
+    yield _changed(made, ends, f"With {kind.x_label} {_x(ends, 1)} instead of {_x(ends, 0)}", None)
+    return
+  trained = [place for place in made.runs if made.trained(place)]
+  if len(trained) > 1:
+    best, worst = (end(trained, key=lambda place: made.mean(place).value) for end in (max, min))
+    name = f"{best[0]}, {best[1]}" if best[0] != worst[0] else best[1]
+    other = f"{worst[0]}, {worst[1]}" if best[0] != worst[0] else worst[1]
+    what = f"Between the lowest mean, {kind.x_label} {other}, and the highest, {name}"
+    told = _changed(made, [(worst, best)], what, None)
+    yield finding(
+      f"{told.sentence} The two were picked by their scores, so the interval flatters.",
+      Estimate(told.effect, told.low, told.high),
+      None,
+    )
+
+
+def _only(made: Grid) -> Finding:
+  """Of a figure with nothing to compare."""
+  place = next(iter(made.runs))
+  mean = made.mean(place)
+  interval = "" if mean.low is None else f" (95% interval {percent(mean.low)} to {percent(mean.high)})"
+  text = f"{place[0]}: {percent(mean.value)}{interval} on {asked(made)}; nothing to compare it with."
+  return finding(text, None, None)
+
+
+def _ends(made: Grid) -> list[Pair]:
+  """Of each series from the least x that was trained to the most, where these differ."""
+  found = []
+  for series in made.series:
+    places = made.places(series)
+    if len(places) > 1 and places[0][1] != places[-1][1]:
+      found.append((places[0], places[-1]))
+  return found
+
+
+def _pairs(made: Grid, before: str, after: str) -> list[Pair]:
+  return [
+    ((series, before), (series, after))
+    for series in made.series
+    if (series, before) in made.runs and (series, after) in made.runs
+  ]
+
+
+def _x(pairs: Sequence[Pair], end: int) -> str:
+  """The x of one end of all pairs: '160', or '80 and 160' where a series lacks a cell."""
+  return listed([f"{x:,.10g}" for x in sorted({pair[end][1] for pair in pairs})])

@@ -1,0 +1,143 @@
+"""Runs in the cells of a figure: by series and place on the axis, over the tasks that all of them were asked."""
+
+import dataclasses
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from flan_jax.sweeps.report.reading import Key, Measure, Reading, Run, TaskScore
+from flan_jax.sweeps.report.statistics import Cell, Estimate, Sample
+
+Place = tuple[str, float | str]  # series and x
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+  """The cells of one measure.
+
+  Attributes:
+    measure: what was measured.
+    runs: of each cell, those with scores; a run without training may stand in several cells.
+    tasks: that all of them were asked.
+    split: 'held_out' or 'seen' by what all of them were trained on; '' where the table does not say.
+    chance: the mean over the tasks; None where there is none to mark.
+    incomplete: runs that are left out since they lack tasks that most have.
+  """
+
+  measure: Measure
+  runs: Mapping[Place, tuple[Run, ...]]
+  tasks: tuple[str, ...]
+  split: str
+  chance: float | None
+  incomplete: tuple[Run, ...]
+  _sample: Sample
+  _columns: Mapping[Place, int]
+
+  def estimate(self, weights: Mapping[Place, float]) -> Estimate:
+    """A weighted sum of cells' means with its 95% interval; all of its cells have to be there."""
+    return self.estimates([weights])[0]
+
+  def estimates(self, sums: Sequence[Mapping[Place, float]]) -> list[Estimate]:
+    """As `estimate`, of several sums."""
+    matrix = np.zeros((len(sums), len(self._sample.means)))
+    for row, weights in zip(matrix, sums, strict=True):
+      for place, weight in weights.items():
+        row[self._columns[place]] += weight
+    return self._sample.estimates(matrix)
+
+  def mean(self, place: Place) -> Estimate:
+    """Of one cell."""
+    estimate = self.estimate({place: 1.0})
+    return estimate.within(0.0, 1.0) if self.measure.bounded else estimate
+
+  def trained(self, place: Place) -> bool:
+    """Whether the runs of a cell were."""
+    return self.runs[place][0].tuned
+
+  def places(self, series: str) -> list[Place]:
+    """The trained cells of a series in the order of x where that is a number."""
+    found = [place for place in self.runs if place[0] == series and self.trained(place)]
+    return sorted(found, key=lambda place: place[1]) if all(_number(x) for _, x in found) else found
+
+  def untuned(self, series: str) -> Place | None:
+    """The cell of a series that nothing was trained in."""
+    return next((place for place in self.runs if place[0] == series and not self.trained(place)), None)
+
+  @property
+  def series(self) -> list[str]:
+    """Their names, in order."""
+    return list(dict.fromkeys(series for series, _ in self.runs))
+
+
+def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]) -> Grid | None:
+  """The cells of those runs that have scores; None where none has."""
+  scores = reading.scores[measure]
+  wanted = [(place, run) for place, run in placed if scores.get(run.key)]
+  tasks, complete = _common({run.key: scores[run.key] for _, run in wanted})
+  tasks, split = _of_one_split(tasks, {run.key: scores[run.key] for _, run in wanted if run.key in complete}, wanted)
+  cells: dict[Place, list[Run]] = defaultdict(list)
+  for place, run in wanted:
+    if run.key in complete:
+      cells[place].append(run)
+  if not tasks or not cells:
+    return None
+  kinds = {tuple(run.key for run in runs): runs for runs in cells.values()}
+  columns = {key: index for index, key in enumerate(kinds)}
+  any_run = scores[next(iter(complete))]
+  strata = [any_run[task].stratum for task in tasks]
+  names = sorted(set(strata))
+  made = [_cell(reading, measure, runs, tasks, len(names)) for runs in kinds.values()]
+  return Grid(
+    measure=measure,
+    runs={place: tuple(runs) for place, runs in cells.items()},
+    tasks=tasks,
+    split=split,
+    chance=_chance([any_run[task] for task in tasks]),
+    incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
+    _sample=Sample(made, [names.index(stratum) for stratum in strata]),
+    _columns={place: columns[tuple(run.key for run in runs)] for place, runs in cells.items()},
+  )
+
+
+def _common(scores: Mapping[Key, Mapping[str, TaskScore]]) -> tuple[tuple[str, ...], set[Key]]:
+  """Tasks that at least half of the runs were asked, and the runs that were asked all of these."""
+  times = Counter(task for of_run in scores.values() for task in of_run)
+  tasks = tuple(sorted(task for task, count in times.items() if 2 * count >= len(scores)))
+  return tasks, {key for key, of_run in scores.items() if tasks and all(task in of_run for task in tasks)}
+
+
+def _of_one_split(
+  tasks: tuple[str, ...], scores: Mapping[Key, Mapping[str, TaskScore]], wanted: Iterable[tuple[Place, Run]]
+) -> tuple[tuple[str, ...], str]:
+  """The tasks that no run was trained on; without such, those that all trained runs were trained on; else all."""
+  trained = {run.key for _, run in wanted if run.tuned and run.key in scores}
+  held_out = tuple(task for task in tasks if all(of_run[task].split == "held_out" for of_run in scores.values()))
+  if held_out:
+    return held_out, "held_out"
+  seen = tuple(task for task in tasks if trained and all(scores[key][task].split == "seen" for key in trained))
+  return (seen, "seen") if seen else (tasks, "")
+
+
+def _cell(reading: Reading, measure: Measure, runs: Sequence[Run], tasks: Sequence[str], strata: int) -> Cell:
+  """Scores of the runs; where the table's own average differs (a mean over examples, say), they are moved to it."""
+  found = [[reading.scores[measure][run.key][task] for task in tasks] for run in runs]
+  values = np.array([[score.value for score in row] for row in found])
+  for run, row in zip(runs, values, strict=True):
+    average = reading.averages.get(measure, {}).get(run.key)
+    if average is not None and not measure.mixture and len(reading.scores[measure][run.key]) == len(tasks):
+      means = defaultdict(list)
+      for score, value in zip(found[0], row, strict=True):
+        means[score.stratum].append(value)
+      row += (average.value - sum(statistics.fmean(some) for some in means.values())) / strata
+  return Cell(values, np.array([score.n for score in found[0]], dtype=float), trained=runs[0].tuned)
+
+
+def _chance(scores: Sequence[TaskScore]) -> float | None:
+  known = [score.chance for score in scores if score.chance is not None]
+  return statistics.fmean(known) if len(known) == len(scores) and any(known) else None
+
+
+def _number(x: float | str) -> bool:
+  return isinstance(x, int | float)

@@ -1,0 +1,23 @@
+"""From tables of sweeps to figures: which ones, by what varies and what was measured."""
+
+import pyarrow as pa
+
+from flan_jax.sweeps.report.axes import kinds_of
+from flan_jax.sweeps.report.axis_figures import axis_figure
+from flan_jax.sweeps.report.figure import Figure
+from flan_jax.sweeps.report.reading import read
+
+
+def figures(table: pa.Table) -> list[Figure]:
+  """The figures of one sweep's table, or of several (`table.together`), those about scores first.
+
+  Args:
+    table: as `columns` says. Whatever is missing in it is missing in the figures, and told in their notes.
+
+  Returns:
+    A figure for each axis that varies, by its name or, of an axis that is not known, a general one; leave-one-out by
+    cluster; training curves; compute. None of them without data; empty where the table has none at all.
+  """
+  reading = read(table)
+  made = [axis_figure(kind, reading) for kind in kinds_of(reading.runs)]
+  return [each for each in made if each]

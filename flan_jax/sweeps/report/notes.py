@@ -1,0 +1,86 @@
+"""What a reader of a figure should beware of: cells that are missing, one seed, one task, what an interval holds."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from flan_jax.errors import first_of
+from flan_jax.sweeps.report.axes import Kind
+from flan_jax.sweeps.report.cells import Grid, Place
+from flan_jax.sweeps.report.reading import Reading, Run
+from flan_jax.sweeps.report.words import counted, listed
+
+_FEW_TASKS = 5
+
+
+def notes(
+  kind: Kind, runs: Sequence[Run], placed: Iterable[tuple[Place, Run]], made: Grid, reading: Reading
+) -> list[str]:
+  """Of a figure along an axis.
+
+  Args:
+    runs: of its sweeps.
+    placed: where they stand.
+    made: the cells of the measure that is looked at first.
+  """
+  missing = list(dict.fromkeys(place for place, _ in placed if place not in made.runs))
+  cells = {tuple(run.key for run in some): some for some in made.runs.values()}
+  return [
+    *of_intervals(made, list(cells.values())),
+    *of_missing_runs(runs, reading),
+    *_of_missing_cells(kind, missing),
+    *_of_incomplete(made),
+    *_of_untuned(kind, runs),
+  ]
+
+
+def of_intervals(made: Grid, cells: Sequence[Sequence[Run]]) -> Iterator[str]:
+  """What the intervals hold."""
+  seeds = [len(some) for some in cells if some[0].tuned]
+  tasks = len(made.tasks)
+  if made.tasks == ("",):
+    if max(seeds, default=1) > 1:
+      yield "Intervals are over seeds alone: the table has no scores of single tasks here."
+  elif tasks == 1:
+    yield "One task: intervals are over its examples and say nothing of other tasks."
+  else:
+    few = ", which is few, and makes them wide" if tasks < _FEW_TASKS else ""
+    yield f"Intervals hold 95% of what other tasks of this kind would give; there are {tasks}{few}."
+  if seeds and max(seeds) == 1:
+    yield "One seed each: what another seed would change is not in the intervals, so they are too narrow."
+  elif seeds and min(seeds) < max(seeds):
+    ones = ", for cells with one by how it varies in the other cells" if min(seeds) == 1 else ""
+    yield f"{min(seeds)} to {max(seeds)} seeds a cell; what other seeds would change is in the intervals{ones}."
+  elif seeds:
+    yield f"{counted(seeds[0], 'seed')} a cell; what other seeds would change is in the intervals."
+  if made.split == "seen":
+    yield "All these tasks were trained on; the examples asked were not."
+  elif made.split == "" and made.measure.mixture:
+    yield "Some of these tasks were trained on by some of the runs: their scores do not compare runs fairly."
+
+
+def of_missing_runs(runs: Sequence[Run], reading: Reading) -> Iterator[str]:
+  """Runs without any score, by their state."""
+  scored = {key for of_runs in reading.scores.values() for key, tasks in of_runs.items() if tasks}
+  without = [run for run in runs if run.key not in scored]
+  if without:
+    states = Counter(run.facts["state"] or "of unknown state" for run in without)
+    told = listed([f"{count} {state}" for state, count in states.items()])
+    names = first_of([run.name for run in without])
+    yield f"{len(without)} of {counted(len(runs), 'run')} have no score ({told}): {names}."
+
+
+def _of_missing_cells(kind: Kind, missing: Sequence[Place]) -> Iterator[str]:
+  if missing:
+    cells = first_of([f"{series} at {x if isinstance(x, str) else format(x, ',g')}" for series, x in missing])
+    yield f"No score at {counted(len(missing), 'place')} of the grid: {cells}."
+
+
+def _of_incomplete(made: Grid) -> Iterator[str]:
+  if made.incomplete:
+    names = first_of([run.name for run in made.incomplete])
+    yield f"Left out, since they lack tasks that most runs were asked: {names}."
+
+
+def _of_untuned(kind: Kind, runs: Sequence[Run]) -> Iterator[str]:
+  if kind.figure in ("tasks", "size") and all(run.tuned for run in runs):
+    yield "No untuned run: what tuning itself changes is not measured here."

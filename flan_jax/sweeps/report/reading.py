@@ -1,0 +1,225 @@
+"""A table of one sweep or several as runs, what was measured of them, and each run's scores."""
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from flan_jax.evaluation.held_out.results import FORMATS
+from flan_jax.evaluation.suite_runs.normalised import TERMS, normalised
+from flan_jax.sweeps import columns
+from flan_jax.sweeps.sweep import Value
+
+AXIS = "axis."
+NORMALISED_AVERAGE = "normalised_average"
+Key = tuple[str, str]  # of a run: sweep and name
+_MODES = {"direct": "direct prompts", "cot": "chain-of-thought prompts"}
+_VARIANTS = {name: f"{words} prompts" for name, words in FORMATS.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What the table says of a run: its columns but those of observations, and its axes by name."""
+
+  sweep: str
+  name: str
+  axes: Mapping[str, Value]
+  facts: Mapping[str, Any]
+
+  @property
+  def key(self) -> Key:
+    return self.sweep, self.name
+
+  @property
+  def tuned(self) -> bool:
+    return self.facts["tuned"] is not False
+
+  @property
+  def seed(self) -> int | None:
+    return self.axes.get("seed", self.facts["seed"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+  """One kind of score: of all its tasks, asked in one way. `suite` is '' for the normalised average of suites."""
+
+  evaluation: str
+  suite: str
+  variant: str
+  metric: str
+  mixture: bool  # it is of a mixture's held-out examples, not of a suite
+
+  @property
+  def label(self) -> str:
+    """For people: 'zero-shot prompts', 'MMLU, direct prompts'."""
+    if self.metric == NORMALISED_AVERAGE:
+      return "normalised average"
+    if self.mixture:
+      return _VARIANTS.get(self.variant, self.variant)
+    mode, _, paths = self.variant.partition("@")
+    return f"{self.suite.upper()}, {_MODES.get(mode, mode)}{f', {paths} paths' if paths else ''}"
+
+  @property
+  def score(self) -> str:
+    """What an axis of it is called."""
+    return self.metric.replace("_", " ")
+
+  @property
+  def reasons(self) -> bool:
+    """Whether its prompts ask for the reasoning first."""
+    return "cot" in self.variant
+
+  @property
+  def bounded(self) -> bool:
+    """Whether it is a share of 1; a chance-corrected score can fall below 0."""
+    return self.metric != NORMALISED_AVERAGE
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskScore:
+  """Of one task of one run; `n` is 0 where it is no share of so many examples."""
+
+  value: float
+  n: int = 0
+  chance: float | None = None
+  split: str = ""  # 'seen', 'held_out', or '' where nothing is said of it
+  cluster: str = ""
+  stratum: str = ""  # a mean over tasks is the sum over strata of the means within
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+  """A table, taken apart.
+
+  Attributes:
+    runs: all of them, those without a score too.
+    measures: those with any score, the one to look at first at the front.
+    scores: by measure and run, by task.
+    averages: by measure and run, what the table has as the average over all tasks.
+    curves: by quantity and run, the loss by step.
+  """
+
+  runs: tuple[Run, ...]
+  measures: tuple[Measure, ...]
+  scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]]
+  averages: Mapping[Measure, Mapping[Key, TaskScore]]
+  curves: Mapping[str, Mapping[Key, Mapping[int, float]]]
+
+
+def read(table: pa.Table) -> Reading:
+  """A table as `columns` says; values that are null or NaN are not there."""
+  runs = _runs(table)
+  scores: dict[Measure, dict[Key, dict[str, TaskScore]]] = defaultdict(lambda: defaultdict(dict))
+  averages: dict[Measure, dict[Key, TaskScore]] = defaultdict(dict)
+  curves: dict[str, dict[Key, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+  last = _last_steps(rows := _rows(table))
+  for row in rows:
+    key = (row["sweep"] or "", row["run"] or "")
+    if row["quantity"] != "score":
+      if row["step"] is not None:
+        curves[row["quantity"]][key][row["step"]] = row["value"]
+    elif row["step"] == last[_place(row)] and row["metric"] != "normalised":
+      measure = _measure(row)
+      if row["task"]:
+        scores[measure][key][row["task"]] = _task_score(row)
+      elif not row["cluster"] and (row["split"] != "seen" or key not in averages[measure]):
+        averages[measure][key] = _task_score(row)
+  _add_normalised(scores, averages)
+  for measure, of_runs in averages.items():
+    for key, average in of_runs.items():
+      if not scores[measure][key]:  # no task of it: the average is all there is to draw from
+        scores[measure][key][""] = average
+  return Reading(tuple(runs), _ordered(scores), scores, averages, curves)
+
+
+def _runs(table: pa.Table) -> list[Run]:
+  """In the table's order; an axis belongs to the sweeps in which it has a value anywhere."""
+  facts = [name for name in columns.RUN if name in table.column_names]
+  axes = [name for name in table.column_names if name.startswith(AXIS)]
+  found: dict[Key, dict[str, Any]] = {}
+  for row in table.select([*facts, *axes]).to_pylist():
+    found.setdefault((row["sweep"] or "", row["run"] or ""), row)
+  varied: dict[str, set[str]] = defaultdict(set)
+  for (sweep, _), row in found.items():
+    varied[sweep] |= {name for name in axes if row[name] is not None}
+  return [
+    Run(
+      sweep,
+      name,
+      {axis[len(AXIS) :]: row[axis] for axis in axes if axis in varied[sweep]},
+      {fact: row.get(fact) for fact in columns.RUN},
+    )
+    for (sweep, name), row in found.items()
+  ]
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+  """The observations that have a value."""
+  there = pa.compute.is_finite(pa.compute.fill_null(table["value"].cast(pa.float64()), math.nan))
+  return table.filter(there).select(["sweep", "run", "tuned", *columns.OBSERVATION]).to_pylist()
+
+
+def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+  return row["sweep"], row["run"], row["evaluation"], row["suite"], row["variant"]
+
+
+def _last_steps(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], int | None]:
+  """Where several checkpoints of a run were asked, the last of them is what is told."""
+  last: dict[tuple[Any, ...], int | None] = {}
+  for row in rows:
+    if row["quantity"] == "score":
+      known = last.setdefault(_place(row), row["step"])
+      if known is None or (row["step"] is not None and row["step"] > known):
+        last[_place(row)] = row["step"]
+  return last
+
+
+def _measure(row: Mapping[str, Any]) -> Measure:
+  names = ("evaluation", "suite", "variant", "metric")
+  return Measure(*(row[name] or "" for name in names), mixture=row["split"] in ("seen", "held_out"))
+
+
+def _task_score(row: Mapping[str, Any]) -> TaskScore:
+  return TaskScore(row["value"], row["n"] or 0, row["chance"], row["split"] or "", row["cluster"] or "")
+
+
+def _add_normalised(
+  scores: dict[Measure, dict[Key, dict[str, TaskScore]]], averages: Mapping[Measure, Mapping[Key, TaskScore]]
+) -> None:
+  """Gives the normalised average the tasks that it is made of, so that they can be drawn again.
+
+  A task of a suite has the sum of its chance-corrected scores over the modes that count, over six; suites are strata.
+  """
+  for measure in [each for each in averages if each.metric == NORMALISED_AVERAGE]:
+    terms = [each for each in scores if each.evaluation == measure.evaluation and (each.suite, each.variant) in TERMS]
+    for key in averages[measure]:
+      made = [(term, task, score) for term in terms for task, score in scores[term].get(key, {}).items()]
+      if {(term.suite, term.variant) for term, _, _ in made} == set(TERMS) and len(terms) == len(TERMS):
+        sums: dict[tuple[str, str], float] = defaultdict(float)
+        for term, task, score in made:
+          sums[term.suite, task] += normalised(score.value, min(score.chance or 0.0, 0.99)) / len(TERMS)
+        scores[measure][key] = {
+          f"{suite}.{task}": TaskScore(value, chance=0.0, stratum=suite) for (suite, task), value in sums.items()
+        }
+
+
+def _ordered(scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]]) -> tuple[Measure, ...]:
+  """One metric of each way of asking, the one that most runs have; the normalised average first, then as in FORMATS."""
+  kept: dict[tuple[str, str, str], Measure] = {}
+  for measure in scores:
+    if any(scores[measure].values()):
+      name = (measure.evaluation, measure.suite, measure.variant)
+      if name not in kept or len(scores[measure]) > len(scores[kept[name]]):
+        kept[name] = measure
+  ways = [*FORMATS, "direct"]
+  order = {measure: index for index, measure in enumerate(kept.values())}
+
+  def place(measure: Measure) -> tuple[Any, ...]:
+    way = ways.index(measure.variant) if measure.mixture and measure.variant in ways else order[measure]
+    return measure.metric != NORMALISED_AVERAGE, [*{m.evaluation: 0 for m in order}].index(measure.evaluation), way
+
+  return tuple(sorted(order, key=place))

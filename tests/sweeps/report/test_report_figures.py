@@ -1,0 +1,229 @@
+"""Figures find what was planted in a table, say no more than it shows, and survive what is missing."""
+
+import dataclasses
+import math
+
+import pyarrow as pa
+import pyarrow.compute
+import pytest
+
+from flan_jax.sweeps import table as tables
+from flan_jax.sweeps.report.figure import Figure
+from flan_jax.sweeps.report.figures import figures
+from tests.sweeps.made_up_sweep import Effects, made_up_table
+
+SEEDS = {"seed": [0, 1, 2]}
+TASKS = {"tasks": [0, 10, 40, 160], **SEEDS}
+SIZES = {"model": ["t5_demo_small", "t5_demo", "t5_demo_large"]}
+
+
+def figures_of(table: pa.Table) -> dict[str, Figure]:
+  found = figures(table)
+  for each in found:
+    sound(each)
+  return {each.name: each for each in found}
+
+
+def sound(figure: Figure) -> None:
+  """What holds of every figure: x of its scale, no NaN, an order in intervals, fits within the points."""
+  assert figure.panels
+  assert figure.findings
+  for panel in figure.panels:
+    for series in panel.series:
+      xs = [point.x for point in series.points]
+      assert len(set(xs)) == len(xs)
+      assert all((x in panel.categories) if panel.x_scale == "category" else math.isfinite(x) for x in xs)
+      assert panel.x_scale == "category" or xs == sorted(xs)
+      for point in (*series.points, *series.fit):
+        assert math.isfinite(point.y)
+        assert point.low is None or point.low <= point.y <= point.high
+      if series.fit:
+        trained = [x for x in xs if x > 0]
+        assert len(trained) >= 3
+        assert series.fit[0].x == pytest.approx(min(trained))
+        assert series.fit[-1].x == pytest.approx(max(trained))
+  for finding in figure.findings:
+    assert (finding.verdict == "no claim") == (not finding.claim)
+    assert "nan" not in finding.sentence
+
+
+def changed(table: pa.Table, column: str, of) -> pa.Table:
+  values = [of(row) for row in table.to_pylist()]
+  index = table.column_names.index(column)
+  return table.set_column(index, table.schema.field(column), pa.array(values, table.schema.field(column).type))
+
+
+def verdicts(figure: Figure) -> list[str]:
+  return [finding.verdict for finding in figure.findings if finding.claim]
+
+
+def test_more_tasks_that_help_support_the_paper():
+  figure = figures_of(made_up_table(TASKS, Effects(tasks=1.0), losses=False))["tasks"]
+  assert verdicts(figure) == ["supports"] * 3
+  assert figure.findings[0].low > 0.1
+  assert "With 160 tasks to train on instead of 10" in figure.findings[0].sentence
+
+
+def test_more_tasks_that_harm_contradict_it():
+  figure = figures_of(made_up_table(TASKS, Effects(tasks=-0.8), losses=False))["tasks"]
+  assert verdicts(figure)[0] == "contradicts"
+  assert figure.findings[0].high < 0
+
+
+def test_more_tasks_that_change_nothing_do_not_support_it():
+  figure = figures_of(made_up_table(TASKS, Effects(tasks=0.0), losses=False))["tasks"]
+  assert verdicts(figure)[0] != "supports"
+
+
+def test_each_size_is_a_series_with_its_untuned_run_at_0():
+  figure = figures_of(made_up_table({**TASKS, **SIZES}, losses=False))["tasks"]
+  ours = [series for series in figure.panels[0].series if not series.published]
+  assert [series.name for series in ours] == SIZES["model"]
+  assert all([point.x for point in series.points] == [0, 10, 40, 160] for series in ours)
+  assert any("Fitted together" in finding.sentence for finding in figure.findings)
+
+
+def test_an_untuned_run_of_one_base_stands_in_every_series_of_its_model():
+  table = made_up_table({"tasks": [0, 10, 160], "learning_rate": [0.001, 0.01], **SEEDS}, base=True, losses=False)
+  ours = figures_of(table)["tasks"].panels[0].series
+  assert [[point.x for point in series.points] for series in ours] == [[0, 10, 160]] * 2
+  assert ours[0].points[0].y == ours[1].points[0].y
+
+
+def test_the_figure_of_sizes_has_the_untuned_beside_the_tuned():
+  figure = figures_of(made_up_table({"tasks": [0, 160], **SIZES, **SEEDS}, losses=False))["size"]
+  assert [series.name for series in figure.panels[0].series] == ["untuned", "tuned"]
+  assert verdicts(figure) == ["supports", "supports"]
+
+
+def test_published_points_stand_among_ours_where_measure_and_axis_are_the_papers():
+  figure = figures_of(made_up_table({"tasks": [0, 9, 1836], **SEEDS}, suites=True, losses=False))["tasks"]
+  first = figure.panels[0]
+  assert first.title == "Normalised average"
+  assert {series.source for series in first.series} == {"ours", "Chung et al. 2022, Table 3"}
+  palm = next(series for series in first.series if series.name == "PaLM 540B")
+  assert [(point.x, point.y) for point in palm.points] == [
+    (0, 0.491),
+    (9, 0.526),
+    (89, 0.57),
+    (282, 0.575),
+    (1836, 0.585),
+  ]
+
+
+def test_published_points_of_another_measure_have_a_panel_of_their_own():
+  figure = figures_of(made_up_table(TASKS, losses=False))["tasks"]
+  assert [all(series.published for series in panel.series) for panel in figure.panels] == [False] * 3 + [True]
+  assert any("shape" in note for note in figure.notes)
+
+
+def test_the_normalised_average_has_an_interval_over_tasks_with_one_seed():
+  figure = figures_of(made_up_table({"tasks": [0, 10, 160], "seed": [0]}, suites=True, losses=False))["tasks"]
+  points = figure.panels[0].series[0].points
+  assert all(point.low < point.y < point.high for point in points)
+
+
+def test_rationales():
+  figure = figures_of(made_up_table({"cot": [False, True], **SEEDS}, Effects(cot=1.5), losses=False))["cot"]
+  assert figure.panels[0].categories == ("without rationales", "with rationales")
+  assert verdicts(figure)[0] == "supports"
+  without = figures_of(made_up_table({"cot": [False, True], **SEEDS}, Effects(cot=-1.5), losses=False))["cot"]
+  assert verdicts(without)[0] == "contradicts"
+
+
+def test_formats_compare_the_mix_with_one_kind_alone():
+  figure = figures_of(made_up_table({"few_shot": [1.0, 0.5, 0.0], **SEEDS}, Effects(few_shot=2.0), losses=False))[
+    "formats"
+  ]
+  assert figure.panels[0].categories == ("zero-shot only", "50% few-shot", "few-shot only")
+  assert verdicts(figure) == ["contradicts", "contradicts"]  # as planted: each kind is best served by itself
+
+
+def test_examples_are_compared_from_64_on():
+  table = made_up_table({"examples_per_task": [8, 64, 1000], **SEEDS}, Effects(examples_per_task=0.6), losses=False)
+  figure = figures_of(table)["examples_per_task"]
+  assert "With 1,000 examples a task instead of 64" in figure.findings[0].sentence
+  assert verdicts(figure) == ["contradicts"]
+
+
+def test_an_axis_that_is_not_known_has_a_general_figure():
+  table = made_up_table({"optimizer": ["adafactor", "adam"], "dropout": [0.0, 0.1], **SEEDS}, losses=False)
+  found = figures_of(table)
+  assert {"optimizer", "dropout"} <= found.keys()
+  assert verdicts(found["optimizer"]) == []
+  assert "flatters" in found["optimizer"].findings[0].sentence
+
+
+def test_one_seed_one_value_no_axis():
+  one = figures_of(made_up_table({"tasks": [10], "seed": [0]}, losses=False))["tasks"]
+  assert any("One seed" in note for note in one.notes)
+  assert any("No untuned run" in note for note in one.notes)
+  assert "can't tell" in verdicts(one)
+  assert figures_of(made_up_table({"seed": [0, 1]}, losses=False))["score"].panels
+
+
+def test_never_a_line_through_two_points():
+  figure = figures_of(made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False))["tasks"]
+  assert not any(series.fit for series in figure.panels[0].series)
+  assert not any("Ten times" in finding.sentence for finding in figure.findings)
+
+
+def test_missing_cells_and_failed_runs_are_told():
+  states = {"tasks-160_seed-0": "failed", "tasks-160_seed-1": "running"}
+  table = made_up_table(TASKS, missing=["tasks-10_seed-1"], states={**states, "tasks-160_seed-2": "waiting"})
+  figure = figures_of(table)["tasks"]
+  assert any("3 of 11 runs have no score (1 failed, 1 running and 1 waiting)" in note for note in figure.notes)
+  assert any("No score at 1 place of the grid: t5_demo at 160" in note for note in figure.notes)
+  assert any("2 to 3 seeds a cell" in note for note in figure.notes)
+
+
+def test_only_failed_runs_have_no_figure_of_scores():
+  states = {f"tasks-{tasks}_seed-{seed}": "failed" for tasks in TASKS["tasks"] for seed in SEEDS["seed"]}
+  assert "tasks" not in figures_of(made_up_table(TASKS, states=states))
+
+
+def test_nan_is_nothing():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False)
+  some = changed(table, "value", lambda row: math.nan if row["run"].endswith("seed-1") else row["value"])
+  assert any("3 of 9 runs have no score" in note for note in figures_of(some)["tasks"].notes)
+  assert not figures(changed(table, "value", lambda row: math.nan))
+
+
+def test_tasks_that_a_run_lacks_leave_it_out():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False)
+  lacking = changed(
+    table, "value", lambda row: None if (row["run"], row["task"]) == ("tasks-10_seed-0", "who") else row["value"]
+  )
+  assert any("Left out" in note and "tasks-10_seed-0" in note for note in figures_of(lacking)["tasks"].notes)
+
+
+def test_only_tasks_that_no_run_was_trained_on_are_compared():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False)
+  seen = changed(table, "split", lambda row: "seen" if (row["tasks"], row["task"]) == (160, "who") else row["split"])
+  assert "11 held-out tasks" in figures_of(seen)["tasks"].findings[0].sentence
+
+
+def test_averages_alone_are_enough():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False)
+  figure = figures_of(table.filter(pa.compute.equal(table["task"], "")))["tasks"]
+  assert any("seeds alone" in note for note in figure.notes)
+  assert figure.findings[0].low is not None
+
+
+def test_several_sweeps_at_once():
+  one = made_up_table({"tasks": [0, 10, 160], **SEEDS}, name="one", losses=False)
+  two = made_up_table({"tasks": [0, 10, 40, 160], "seed": [0]}, name="two", losses=False)
+  other = made_up_table({"cot": [False, True], **SEEDS}, name="three", losses=False)
+  found = figures_of(tables.together([one, two, other]))
+  assert {"tasks", "cot"} <= found.keys()
+  assert [series.name for series in found["tasks"].panels[0].series] == ["one", "two"]
+  assert [len(series.points) for series in found["tasks"].panels[0].series] == [3, 4]
+
+
+def test_an_empty_table_has_no_figures():
+  assert figures(made_up_table(TASKS, losses=False).slice(0, 0)) == []
+
+
+def test_the_same_table_gives_the_same_figures():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS})
+  assert [dataclasses.asdict(each) for each in figures(table)] == [dataclasses.asdict(each) for each in figures(table)]
