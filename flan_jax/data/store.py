@@ -108,6 +108,11 @@ class TaskStore:
     with _loaded(self.folder / ORIGINS) as content:
       return [each.decode() for each in content["example_id"].tolist()]
 
+  def formats(self) -> tuple[list[str], Int32[np.ndarray, "examples"]]:
+    """Names of formats, and the index of each record's among them; read anew at each call."""
+    with _loaded(self.folder / ORIGINS) as content:
+      return content["formats"].tolist(), content["format"].astype(np.int32)
+
   @functools.cached_property
   def _origins(self) -> dict[str, np.ndarray]:
     with _loaded(self.folder / ORIGINS) as content:

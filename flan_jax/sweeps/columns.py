@@ -1,5 +1,7 @@
 """The columns of a sweep's table: one tidy table, a row an observation.
 
+A run of which nothing was observed (yet) has one row, whose columns of the observation are all null.
+
 Columns that describe the run stand in each of its rows; then come the columns of the observation. An axis NAME is the
 column `axis.NAME`, whole numbers, numbers, truth values or texts as its values are.
 """
@@ -26,8 +28,8 @@ RUN = {
   "trained_tokens": "int64",  # useful ones: no padding
   "flops": "double",  # of training, by training/flops.py
   "pretraining_flops": "double",  # of what it began with, where that is published or measured
-  "train_seconds": "double",
-  "evaluate_seconds": "double",
+  "train_seconds": "double",  # wall time of all starts of `flan-jax train`
+  "evaluate_seconds": "double",  # of all of `flan-jax eval`
   "device": "string",  # jax's device_kind
   "devices": "int64",
 }
@@ -35,11 +37,11 @@ RUN = {
 OBSERVATION = {
   "quantity": "string",  # 'score', or 'loss' (training's), 'held_out_loss', 'unseen_loss'
   "evaluation": "string",  # of a score: Evaluation.name
-  "suite": "string",  # of a score: a suite, or the mixture
+  "suite": "string",  # of a score: a suite, or the mixture; '' of an average over suites
   "split": "string",  # of a score of a mixture: 'seen' or 'held_out', by what this run was trained on
   "cluster": "string",  # cluster or group; '' of an average over all
-  "task": "string",  # '' of an average
-  "variant": "string",  # format of a mixture's prompts, mode of a suite's (with n > 1 'cot@40')
+  "task": "string",  # '' of an average; of a suite those that its average is made of
+  "variant": "string",  # format of a mixture's prompts, mode of a suite's (with n > 1 'cot@40'); '' of them together
   "metric": "string",  # 'exact_match', ...; 'normalised' of chance-corrected averages; 'normalised_average' of the four
   "step": "int64",  # of the checkpoint, or of the loss
   "value": "double",  # a share of 1, or nats

@@ -52,6 +52,11 @@ class PlannedRun:
     return self.tuned or self.training.initial_checkpoint_path is None
 
   @property
+  def fresh(self) -> bool:
+    """Whether nothing at all was trained on: the network is as it was initialised."""
+    return self.trains and not self.tuned
+
+  @property
   def checkpoint(self) -> str:
     """What is evaluated."""
     given = self.training.initial_checkpoint_path

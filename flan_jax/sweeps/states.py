@@ -70,6 +70,7 @@ def status(run: PlannedRun, score: str, typical: Mapping[str, float] | None = No
     kept = {}
   state = _state(run.folder, kept)
   stages = kept.get("stages", {})
+  measured = headline(run.folder, score, run.fresh)
   metrics = _newest_metrics(run.folder) if kept else []
   newest = metrics[-1] if metrics else {}
   return Status(
@@ -79,7 +80,7 @@ def status(run: PlannedRun, score: str, typical: Mapping[str, float] | None = No
     step=newest.get("step"),
     steps=run.training.train_steps,
     loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
-    score=headline(run.folder, score),
+    score=measured and measured.value,
     seconds=sum(each["seconds"] for each in stages.values()),
     seconds_left=_seconds_left(run, kept, metrics, typical or {}) if state == "running" else None,
     last_lines=last_lines(run.folder / LOG) if state in ("failed", "stopped") else (),

@@ -106,11 +106,12 @@ def made_up_table(
     missing: names of runs that are not in the table at all: 'tasks-10_seed-0'.
     states: by name of a run, where it is not 'finished': such a run has no scores, only a 'stopped' or 'running' one
       has a curve.
-    base: whether there is a base checkpoint, so that untuned runs of one model are one run whatever their seed.
+    base: whether there is a base checkpoint, so that untuned runs of one model are one run whatever their seed. As in a
+      plan, an untuned run has no value of axes that change nothing in it.
   """
   effects, rows, seen = effects or Effects(), [], set()
   for values in itertools.product(*axes.values()):
-    run = _run(name, dict(zip(axes, values, strict=True)), base)
+    run = _run(name, _told(dict(zip(axes, values, strict=True)), axes, base), base)
     if run["run"] in missing or (run["config"] in seen and not run["tuned"]):
       continue
     seen.add(run["config"])
@@ -153,11 +154,18 @@ def _number(value: Value, otherwise: float) -> float:
   return float(value) if value else otherwise
 
 
+def _told(cell: dict[str, Value], axes: Mapping[str, Sequence[Value]], base: bool) -> dict[str, Value]:
+  """The values of a run, None of an axis that changes nothing where nothing is trained."""
+  if cell.get("tasks") != 0:
+    return cell
+  matters = ("model", "tasks") if base else ("model", "tasks", "seed")
+  return {axis: value if axis in matters or len(axes[axis]) == 1 else None for axis, value in cell.items()}
+
+
 def _run(name: str, axes: dict[str, Value], base: bool) -> dict[str, Any]:
   """The columns of a run, but its state."""
   tuned = axes.get("tasks") != 0
-  matters = ("model", "tasks") if base else ("model", "tasks", "seed")
-  shown = {axis: value for axis, value in axes.items() if tuned or axis in matters}
+  shown = {axis: value for axis, value in axes.items() if value is not None}
   model, tasks = str(axes.get("model", "t5_demo")), int(axes.get("tasks", 100)) if tuned else 0
   examples = tasks * int(_number(axes.get("examples_per_task"), 3000))
   trained = _STEPS * _EXAMPLES_A_STEP if tuned else 0
@@ -165,10 +173,10 @@ def _run(name: str, axes: dict[str, Value], base: bool) -> dict[str, Any]:
   seconds = _STEPS / 44 * size / SIZES["t5_demo"] if tuned else 0.0
   return {
     "sweep": name,
-    "run": "_".join(f"{axis}-{value}" for axis, value in axes.items()),
+    "run": "_".join(f"{axis}-{value}" for axis, value in shown.items()),
     **{f"axis.{axis}": value for axis, value in axes.items()},
     "tuned": tuned,
-    "seed": int(axes.get("seed", 0)),
+    "seed": int(axes.get("seed") or 0),
     "config": f"{hash64('config', *(f'{key}={value}' for key, value in sorted(shown.items()))):016x}",
     "model": model,
     "parameters": size,

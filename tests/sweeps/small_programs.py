@@ -22,15 +22,19 @@ print("trains")
 pathlib.Path("{{folder}}/checkpoints/{STEPS}/record").mkdir(parents=True)
 with open("{{folder}}/metrics.jsonl", "a") as file:
   for step in range(1, {STEPS + 1}):
-    file.write(json.dumps(dict(step=step, loss=3.0 - step / 2, steps_per_s=2.0)) + "\\n")
+    file.write(json.dumps(dict(step=step, loss=3.0 - step / 2, learning_rate=0.1, steps_per_s=2.0)) + "\\n")
 """
 EVALUATES = """
 import json, pathlib
 print("evaluates")
 folder = pathlib.Path("{folder}/evaluations/held_out")
 folder.mkdir(parents=True)
-average = dict(split="held_out", cluster=None, format="zero_shot", after=0.25)
-(folder / "results.json").write_text(json.dumps(dict(averages=[average, dict(average, split="seen", after=0.75)])))
+common = dict(split="held_out", cluster="chains", format="zero_shot", n=20, chance=0.0, after=0.25, before=None)
+row = dict(common, task="demo.a", after_ci=[0.1, 0.5], before_ci=None, no_answer_after=0.0, no_answer_before=None)
+rows = [row, dict(row, split="seen", task="demo.b", after=0.75, after_ci=[0.5, 0.9])]
+averages = [dict(each, cluster=None, tasks=1) for each in rows]
+about = dict(name="demo_held_out")
+(folder / "results.json").write_text(json.dumps(dict(about=about, rows=rows, averages=averages)))
 """
 # Ends well when asked to, as training does when it has saved; says that it is there.
 WAITS = """

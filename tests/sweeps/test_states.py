@@ -8,8 +8,7 @@ import time
 import pytest
 
 from flan_jax.sweeps import execution, states
-from flan_jax.sweeps.headline import headline
-from flan_jax.sweeps.plan import EVALUATIONS, LOG, STATE
+from flan_jax.sweeps.plan import LOG, STATE
 from tests.sweeps.small_programs import EVALUATES, TRAINS, plan_of
 
 SCORE = "held_out/zero_shot"
@@ -82,25 +81,3 @@ def test_last_lines_are_few_of_a_long_log(plan):
   log = plan.runs[0].folder / LOG
   log.write_text("".join(f"line {i}\n\n" for i in range(100_000)) + "the end of it without a line break")
   assert states.last_lines(log, 2) == ("line 99999", "the end of it without a line break")
-
-
-def test_the_headline_is_of_held_out_tasks_or_of_seen_ones_or_over_suites(tmp_path):
-  def score_of(variant, **results):
-    path = tmp_path / EVALUATIONS / "e" / "results.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results))
-    os.utime(path, ns=(time.time_ns(), time.time_ns()))
-    return headline(tmp_path, f"e/{variant}")
-
-  seen = {"split": "seen", "format": "cot", "after": 0.5}
-  assert score_of("cot", averages=[seen]) == 0.5
-  assert score_of("cot", averages=[seen, {**seen, "split": "held_out", "after": 0.1}]) == 0.1
-  assert score_of("zero_shot", averages=[seen]) is None
-  suites = {
-    "a": {"modes": {"cot": {"n": {"1": {"average": 0.2}, "40": {"average": 0.4}}}}},
-    "b": {"modes": {"cot": {"n": {"1": {"average": 0.4}}}, "direct": {"n": {"1": {"average": None}}}}},
-  }
-  assert score_of("cot", suites=suites) == pytest.approx(0.3)
-  assert score_of("cot@40", suites=suites) == 0.4
-  assert score_of("direct", suites=suites) is None
-  assert headline(tmp_path, "another/cot") is None

@@ -96,8 +96,11 @@ def test_a_run_has_the_same_values_in_a_larger_grid():
 def test_runs_can_be_missing_and_unfinished():
   axes = {"tasks": [0, 10], "seed": [0, 1]}
   states = {"tasks-10_seed-0": "stopped", "tasks-10_seed-1": "waiting"}
-  table = made_up_table(axes, base=True, missing=["tasks-0_seed-1"], states=states)
+  table = made_up_table(axes, base=True, states=states)
   rows = {run: [each for each in table.to_pylist() if each["run"] == run] for run in table["run"].unique().to_pylist()}
-  assert list(rows) == ["tasks-0_seed-0", "tasks-10_seed-0", "tasks-10_seed-1"]
+  assert list(rows) == ["tasks-0", "tasks-10_seed-0", "tasks-10_seed-1"]
+  assert {row["axis.seed"] for row in rows["tasks-0"]} == {None}
   assert {row["quantity"] for row in rows["tasks-10_seed-0"]} == {"loss", "held_out_loss", "unseen_loss"}
   assert [row["quantity"] for row in rows["tasks-10_seed-1"]] == [None]
+  less = made_up_table(axes, missing=["tasks-0_seed-1"])
+  assert less["run"].unique().to_pylist() == ["tasks-0_seed-0", "tasks-10_seed-0", "tasks-10_seed-1"]

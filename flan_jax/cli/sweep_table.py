@@ -1,0 +1,71 @@
+"""`flan-jax sweep --table`: writes the table of a sweep, and shows a line a run."""
+
+import json
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from flan_jax import terminal
+from flan_jax.cli import listings
+from flan_jax.sweeps import states, table
+from flan_jax.sweeps.headline import headline
+from flan_jax.sweeps.plan import Plan
+
+# What a terminal has room for besides the axes, which make up the names of the runs.
+_ON_TERMINAL = ("state", "steps", "loss", "score", "time")
+
+
+def show(plan: Plan, as_json: bool = False) -> None:
+  """Writes table.parquet and table.csv, and prints the runs: a table on a terminal, tabs in a pipe, or JSON."""
+  written = table.write(plan)
+  found = content(plan)
+  if as_json:
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    return
+  axes = [axis.name for axis in plan.sweep.axes]
+  listings.show_table([_line(run, axes) for run in found["runs"]], (*axes, *_ON_TERMINAL))
+  console = terminal.console()
+  told = f"score: {plan.sweep.score}, with 95% interval. {written.num_rows:,} rows are in {plan.folder / table.CSV}"
+  console.print(f"[dim]{escape(told)} and {table.PARQUET}[/]")
+
+
+def content(plan: Plan) -> dict[str, Any]:
+  """Plain JSON values: {'sweep', 'score', 'folder', 'runs': a line a run}; None for what is not known (yet)."""
+  runs = []
+  for run, status in zip(plan.runs, states.statuses(plan), strict=True):
+    score = headline(run.folder, plan.sweep.score, run.fresh)
+    runs.append(
+      {
+        "run": run.name,
+        "axes": dict(run.axes),
+        "tuned": run.tuned,
+        "state": status.state,
+        "step": status.step,
+        "train_steps": status.steps,
+        "loss": status.loss,
+        "score": score and score._asdict(),
+        "seconds": status.seconds,
+      }
+    )
+  return {"sweep": plan.sweep.name, "score": plan.sweep.score, "folder": str(plan.folder), "runs": runs}
+
+
+def _line(run: dict[str, Any], axes: list[str]) -> dict[str, Any]:
+  """As people read it. An axis that changes nothing in an untuned run has no value there."""
+  values = {name: "" if run["axes"][name] is None else run["axes"][name] for name in axes}
+  score = run["score"]
+  return {
+    "run": run["run"],
+    **{name: str(value) if isinstance(value, float) else value for name, value in values.items()},
+    "state": run["state"],
+    "steps": f"{run['step'] or 0:,} of {run['train_steps']:,}" if run["tuned"] else "untuned",
+    "loss": "" if run["loss"] is None else f"{run['loss']:.3f}",
+    "score": "" if score is None else _percent(score),
+    "time": f"{run['seconds']:,.0f} s" if run["seconds"] else "",
+  }
+
+
+def _percent(score: dict[str, Any]) -> str:
+  told = f"{100 * score['value']:.1f}%"
+  return told if score["low"] is None else f"{told} [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"
