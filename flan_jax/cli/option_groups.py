@@ -17,7 +17,9 @@ class Grouped(click.Command):
 
   def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """Writes the options of each group, then the others."""
-    records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+    records = {
+      param.name: param.get_help_record(ctx) for param in self.get_params(ctx) if isinstance(param, click.Option)
+    }
     grouped = {name for names in self._groups.values() for name in names}
     others = tuple(name for name in records if name not in grouped)
     for heading, names in {**self._groups, "Other options": others}.items():

@@ -35,13 +35,13 @@ def request_of(suite: str, mode, paths, split, shots, languages, tasks, beside, 
     raise UsageError("--suite: which? All of them: flan-jax inspect --suites")
   for each in suites:
     get_suite(each)  # a wrong name is told before anything is read
-  from flan_jax.evaluation.suite_runs.suite_request import SuiteRequest
+  from flan_jax.evaluation.suite_runs.suite_request import SuiteRequest, splits_by_suite
 
   return SuiteRequest(
     suites=suites,
     modes=modes,
     paths=() if paths is None else _whole_numbers("--n", paths, 1),
-    splits=_by_suite(split),
+    splits=splits_by_suite(split),
     shots=None if shots is None else _whole_numbers("--shots", shots, 0, most=1)[0],
     languages=listed(languages),
     tasks=listed(tasks),
@@ -82,12 +82,6 @@ def _loader(request: "SuiteRequest") -> Callable[[], Any]:
 
   where = placement(request.sharding)
   return lambda: Answerer.load(request.checkpoint, request.vocabulary, request.data_dir, where)
-
-
-def _by_suite(split: str | None) -> dict[str, str]:
-  """'test' or 'mmlu=test,tydiqa=validation', by suite; '' where none is named."""
-  parts = (each.rpartition("=") for each in listed(split) or ())
-  return {suite.strip(): name.strip() for suite, _, name in parts}
 
 
 def listed(text: str | None) -> tuple[str, ...] | None:

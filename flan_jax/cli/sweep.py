@@ -1,14 +1,18 @@
 """`flan-jax sweep`: a grid of runs, planned, executed, and as a table."""
 
+import dataclasses
 import importlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from flan_jax.cli.option_groups import Grouped
+from flan_jax.errors import FlanJaxError, UsageError
 
 if TYPE_CHECKING:
+  from flan_jax.sweeps.launchers.settings import Settings
   from flan_jax.sweeps.plan import Plan
 
 # By the name on the command line the module whose `launch` starts runs.
@@ -17,15 +21,25 @@ LAUNCHERS = {
   "slurm": "flan_jax.sweeps.launchers.slurm",
   "print": "flan_jax.sweeps.launchers.printed",
 }
+_POSITIVE = click.IntRange(min=1)
 _OF_RUNS = ("data_dir", "store_dir", "missing", "initial_checkpoint")
+_OF_A_JOB = ("nodes", "tasks_per_node", "partition", "account", "time", "memory", "array_parallelism", "slurm")
 _GROUPS = {
-  "Where and how": ("model_dir", "launcher", "quick", "retry"),
+  "Instead of running": ("dry_run", "table", "as_json"),
+  "How it runs": ("model_dir", "launcher", "quick", "retry", "cores", "gpus"),
+  "Of --launcher slurm": _OF_A_JOB,
+  "Of --dry_run": ("accelerator", "devices", "utilisation"),
   "Settings of all runs (and --gin.NAME=value)": (*_OF_RUNS, "gin_search_paths"),
 }
 
 
 @click.command("sweep", cls=Grouped, groups=_GROUPS)
 @click.argument("sweep")
+@click.option(
+  "--dry_run", is_flag=True, help="List the runs with FLOPs, tokens, predicted hours, sizes of stores and checkpoints."
+)
+@click.option("--table", is_flag=True, help="Print the results that are there; SWEEP may be the sweep's folder.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry_run or --table: print JSON.")
 @click.option(
   "--model_dir",
   type=click.Path(path_type=Path),
@@ -37,47 +51,124 @@ _GROUPS = {
   type=click.Choice(list(LAUNCHERS)),
   default="local",
   show_default=True,
-  help="What starts runs: this machine, SLURM, or you, with the commands printed.",
+  help="What starts runs: this machine, as many at once as it has cores or GPUs for; SLURM; you, by printed commands.",
 )
-@click.option("--quick", is_flag=True, help="A small version of the sweep, to see in minutes that all of it works.")
-@click.option("--retry", is_flag=True, help="Start failed runs again.")
+@click.option("--quick", is_flag=True, help="The sweep in small, to see in minutes that all of it works.")
+@click.option("--retry", is_flag=True, help="Start those again that failed.")
+@click.option("--cores", type=_POSITIVE, help="CPU cores of a run (local: 1, where it has no GPU).")
+@click.option("--gpus", type=click.IntRange(min=0), help="GPUs of a run (local: 1, where there are any).")
+@click.option("--nodes", type=_POSITIVE, default=1, show_default=True, help="Of a run.")
+@click.option("--tasks_per_node", type=_POSITIVE, default=1, show_default=True, help="Processes of a run on a node.")
+@click.option("--partition", metavar="NAME", help="As sbatch takes it.")
+@click.option("--account", metavar="NAME", help="As sbatch takes it.")
+@click.option("--time", metavar="TIME", help="Of a job, as sbatch takes it; a longer run goes on in another.")
+@click.option("--memory", metavar="SIZE", help="Of a node, as sbatch takes it: 64G.")
+@click.option("--array_parallelism", type=_POSITIVE, help="The most runs at once.")
+@click.option("--slurm", multiple=True, metavar="NAME=VALUE", help="More for sbatch, such as qos=high; repeatable.")
+@click.option(
+  "--accelerator",
+  default="cpu",
+  show_default=True,
+  metavar="NAME",
+  help="Predict hours on it: 'TPU v4', H100, ...; of cpu by what runs took here.",
+)
+@click.option("--devices", type=_POSITIVE, help="Of a run.")
+@click.option("--utilisation", type=click.FloatRange(0, 1, min_open=True), help="Share of the peak that a run reaches.")
 @click.option("--data_dir", metavar="DIR", help="Folder of the collections' files.")
 @click.option("--store_dir", metavar="DIR", help="Where prepared tasks are kept.")
 @click.option("--missing", type=click.Choice(["error", "skip"]), help="What to do where a task's file is absent.")
 @click.option("--initial_checkpoint", metavar="PATH", help="Parameters that all runs begin with.")
 @click.option("--gin_search_paths", metavar="D,D", help="More folders in which gin files are looked for.")
 @click.pass_context
-def command(context, sweep, model_dir, launcher, quick, retry, gin_search_paths, **options):
-  """Train and evaluate a grid of runs.
+def command(context, sweep, dry_run, table, as_json, model_dir, launcher, quick, retry, gin_search_paths, **options):
+  """Train and evaluate a grid of runs: more tasks, larger models, other formats, several seeds.
 
   SWEEP is a gin file, or the name of one of gin_configs/sweeps.
 
   \b
-  flan-jax sweep demo_num_tasks --quick
-  flan-jax sweep gin_configs/sweeps/demo_num_tasks.gin --model_dir D
-  flan-jax sweep my_sweep.gin --gin.seed/Axis.values='[0, 1, 2]' --gin.BATCH_SIZE=16 --launcher print
+  What will it be, and what will it cost?
+    flan-jax sweep flan2022_num_tasks --dry_run --accelerator 'TPU v4' --devices 64
+  Does it work? Then all of it, four runs at once on four cores:
+    flan-jax sweep demo_num_tasks --quick
+    flan-jax sweep demo_num_tasks
+  What came out, as a table and as figures:
+    flan-jax sweep demo_num_tasks --table
+    flan-jax report runs/sweeps/demo_num_tasks
+  Other values, settings, machines:
+    flan-jax sweep demo_num_tasks --gin.seed/Axis.values='[0, 1, 2, 3]'
+    flan-jax sweep my_sweep.gin --gin.BATCH_SIZE=16 --model_dir D --launcher slurm --gpus 8 --time 24:00:00
+    flan-jax sweep my_sweep.gin --launcher print > runs.sh
 
-  A sweep's file is that of a run (see 'flan-jax train') and says besides what is varied and what is measured. Killed
-  anywhere, the same command goes on: what is finished is not repeated, what was stopped resumes. More values of an axis
-  add runs; other settings need another --model_dir.
+  A sweep's file is one of 'flan-jax train' that says besides what is varied and what is measured of each run; read a
+  file of gin_configs/sweeps to learn how. What runs share is prepared once.
+
+  Killed anywhere, the same command goes on: finished runs are not repeated, those that were stopped resume. More values
+  of an axis add runs to a folder; other settings need another --model_dir.
   """
-  from flan_jax.sweeps import planning
+  if as_json and not (dry_run or table):
+    raise UsageError("--json is for --dry_run and --table")
+  if dry_run and table:
+    raise UsageError("--dry_run is of what will be, --table of what is there: give one")
+  from flan_jax.sweeps import folder, planning
 
+  if table and (Path(sweep) / folder.RECORD).exists():
+    return _print_table(folder.read(Path(sweep)), as_json)
   plan = planning.load(
     sweep,
     folder=model_dir,
     quick=quick,
-    options=options,
+    options={name: options[name] for name in _OF_RUNS},
     bindings=context.obj or (),
     search_paths=gin_search_paths.split(",") if gin_search_paths else (),
   )
-  _launch(plan, launcher, retry)
-
-
-def _launch(plan: "Plan", launcher: str, retry: bool) -> None:
-  from flan_jax.sweeps import folder
+  if table:
+    return _print_table(folder.read(plan.folder), as_json)
+  if dry_run:
+    return _print_prices(plan, as_json, options["accelerator"], options["devices"], options["utilisation"])
   from flan_jax.sweeps.launchers.settings import Settings
 
-  folder.write(plan)
-  module = importlib.import_module(LAUNCHERS[launcher])
-  module.launch(plan, folder.runs_to_do(plan, retry), Settings(), lambda: None)
+  names = [field.name for field in dataclasses.fields(Settings)]
+  _execute(plan, launcher, retry, Settings(**{name: options[name] for name in names}))
+
+
+def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> None:
+  from flan_jax import progress
+  from flan_jax.sweeps import folder, preparing
+
+  launch = importlib.import_module(LAUNCHERS[launcher]).launch
+  plan = preparing.made_ready(plan, stores=launcher != "print", progress=progress.shown)
+  runs = folder.runs_to_do(plan, retry)
+  if launcher == "print":
+    return launch(plan, runs, settings, lambda: None)
+  from flan_jax.sweeps import live, states
+  from flan_jax.sweeps import table as tables
+
+  with live.watching(plan) as watch:
+    launch(plan, runs, settings, watch)
+  tables.write(plan)
+  found = states.statuses(plan)
+  for lines in live.failures(found):
+    click.echo(lines, err=True)
+  failed = [each.name for each in found if each.state == "failed"]
+  if failed:
+    raise FlanJaxError(f"{len(failed)} of {len(found)} runs failed; mended, the same command with --retry goes on")
+  click.echo(f"In {plan.folder}: table.csv, table.parquet. As figures: flan-jax report {plan.folder}")
+
+
+def _print_table(plan: "Plan", as_json: bool) -> None:
+  from flan_jax.cli import sweep_table_view
+  from flan_jax.sweeps import table as tables
+
+  found = tables.write(plan)
+  sweep_table_view.show(plan, found, as_json)
+
+
+def _print_prices(
+  plan: "Plan", as_json: bool, accelerator: str, devices: int | None, utilisation: float | None
+) -> None:
+  from flan_jax.cli import pricing_view
+
+  found = pricing_view.content(plan, accelerator, devices, utilisation)
+  if as_json:
+    return click.echo(json.dumps(found, indent=2))
+  pricing_view.show(found)

@@ -5,7 +5,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from flan_jax import errors
 from flan_jax.data import beam, mixtures
@@ -68,24 +68,33 @@ class Preparation:
       UsageError: an unknown mixture; a runner with a module.
       FlanJaxError: missing files; see `mixtures.installed`, `prepare` and `prepare_registered`.
     """
-    common = {
-      "vocabulary": self.vocabulary,
-      "lengths": self.lengths,
-      "store_dir": store_folder(self.store_dir),
-      "render_seed": self.render_seed,
-      "variants": self.variants,
-      "processes": self.processes,
-      "verify": verify,
-      "progress": progress,
-    }
     if self.module and self.runner:
       raise errors.UsageError(
         f"--runner {self.runner}: tasks of a SeqIO module ({self.module}) are prepared without it"
       )
     if self.module:
+      common = self._common(verify, progress)
       return prepare_registered(self.mixture, self.module, on_change=on_change, **common)
-    make = beam.maker(self.runner, self.beam_options) if self.runner else None
-    return prepare(self.present(), data_dir=self.data_dir, strict=self.strict, make=make, **common)
+    return self._prepare(self.present(), progress, verify)
+
+  def trainable(self) -> mixtures.MixtureSpec:
+    """The mixture, whatever of it is installed.
+
+    Raises:
+      UsageError: there is none, or it is for evaluation only.
+    """
+    whole = mixtures.get_mixture(self.mixture, self.data_dir)
+    mixtures.check_trainable(whole, self.data_dir)
+    return whole
+
+  def present(self) -> mixtures.MixtureSpec:
+    """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip').
+
+    Raises:
+      UsageError: it is for evaluation only.
+    """
+    self.trainable()
+    return present(self.mixture, self.data_dir, self.missing)
 
   def jobs(self, mixture: mixtures.MixtureSpec) -> list[Job]:
     """What `stores` would make of the tasks of a mixture of ours, and where; those that stand are among them.
@@ -103,14 +112,58 @@ class Preparation:
       variants=self.variants,
     )
 
-  def present(self) -> mixtures.MixtureSpec:
-    """The mixture without the tasks whose files are missing, which are told on stderr (`missing`: 'skip').
+  def _prepare(self, mixture: mixtures.MixtureSpec, progress: Progress, verify: bool = False) -> list[TaskStore]:
+    make = beam.maker(self.runner, self.beam_options) if self.runner else None
+    common = self._common(verify, progress)
+    return prepare(mixture, data_dir=self.data_dir, strict=self.strict, make=make, **common)
 
-    Raises:
-      UsageError: it is for evaluation only.
-    """
-    mixtures.check_trainable(mixtures.get_mixture(self.mixture, self.data_dir), self.data_dir)
-    return present(self.mixture, self.data_dir, self.missing)
+  def _common(self, verify: bool, progress: Progress) -> dict[str, Any]:
+    return {
+      "vocabulary": self.vocabulary,
+      "lengths": self.lengths,
+      "store_dir": store_folder(self.store_dir),
+      "render_seed": self.render_seed,
+      "variants": self.variants,
+      "processes": self.processes,
+      "verify": verify,
+      "progress": progress,
+    }
+
+
+def prepare_together(preparations: Sequence[Preparation], name: str, progress: Progress = silently) -> None:
+  """Makes the stores of several mixtures at once: a task that they share once, and all of them with the same workers.
+
+  Args:
+    name: of all of them, for the progress.
+
+  Raises:
+    FlanJaxError: see `Preparation.stores`.
+  """
+  several = [each for each in preparations if not each.module]
+  for each in preparations:
+    if each.module:  # whose tasks only SeqIO knows
+      each.stores(progress=progress)
+  while several:
+    first = several[0]
+    alike = [each for each in several if dataclasses.replace(each, mixture=first.mixture) == first]
+    together = _union([each.mixture for each in alike], name, first)
+    dataclasses.replace(first, mixture=name)._prepare(together, progress)
+    several = [each for each in several if each not in alike]
+
+
+def _union(names: Sequence[str], name: str, how: Preparation) -> mixtures.MixtureSpec:
+  """A mixture of all installed tasks of several; its rates mean nothing, and a task is in a part for each recipe."""
+  recipes: dict[tuple, dict[str, None]] = {}
+  for each in names:
+    whole = dataclasses.replace(how, mixture=each).trainable()
+    tasks, _ = mixtures.installed(whole, how.data_dir, how.missing)
+    for part in whole.only(tasks).parts:
+      recipes.setdefault((part.formats, part.shots, part.options), {}).update(dict.fromkeys(part.tasks))
+  parts = [
+    mixtures.Part(str(number), tuple(tasks), formats=formats, shots=shots, options=options)
+    for number, ((formats, shots, options), tasks) in enumerate(recipes.items())
+  ]
+  return mixtures.MixtureSpec(name, tuple(parts))
 
 
 def present(

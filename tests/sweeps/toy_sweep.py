@@ -30,7 +30,7 @@ sweep.evaluations = [@held_out/Evaluation()]
 sweep.score = 'held_out/zero_shot'
 sweep.quick = ['TRAIN_STEPS = 2', 'seed/Axis.values = [0]']
 tasks/Axis.name = 'tasks'
-tasks/Axis.values = [0, 2, 4]
+tasks/Axis.values = [0, 2]
 tasks/Axis.lines = ['mixture.tasks = {value}', 'mixture.seed = %SEED']
 tasks/Axis.untuned = 0
 cot/Axis.name = 'cot'

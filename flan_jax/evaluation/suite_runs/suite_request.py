@@ -63,6 +63,16 @@ class SuiteRequest:
   scorer: str | None = None
 
 
+def splits_by_suite(text: str | None) -> dict[str, str]:
+  """`SuiteRequest.splits` of 'test' or 'mmlu=test,tydiqa=validation'.
+
+  >>> splits_by_suite("mmlu=test")
+  {'mmlu': 'test'}
+  """
+  parts = (each.strip().rpartition("=") for each in (text or "").split(",") if each.strip())
+  return {suite.strip(): name.strip() for suite, _, name in parts}
+
+
 def identity(request: SuiteRequest, source: Source, questions: Sequence[Question]) -> dict[str, Any]:
   """JSON values that are equal for two evaluations if and only if they give the same predictions."""
   suites: dict[str, list[Question]] = {}

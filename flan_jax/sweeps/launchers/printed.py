@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from flan_jax.sweeps import commands
 from flan_jax.sweeps.launchers.settings import Settings
 from flan_jax.sweeps.plan import Plan, PlannedRun
+from flan_jax.sweeps.preparing import distinct
 
 
 def launch(plan: Plan, runs: Sequence[PlannedRun], settings: Settings, watch: Callable[[], object]) -> None:
-  """Prints a line a run, to be started in any order, at the same time too, wherever the folder is mounted.
+  """Prints first what prepares the stores, then a line a run, to be started in any order, at the same time too,
+  wherever the folders are mounted.
 
   A line executes all commands of its run, which stand above it; started again it goes on where it was stopped. The
-  same sweep command shows how far they are, and prints what is left to do.
+  same sweep command prints what is left to do.
   """
   del settings, watch
   print("\n".join(_script(plan, runs)))
@@ -21,6 +23,10 @@ def launch(plan: Plan, runs: Sequence[PlannedRun], settings: Settings, watch: Ca
 
 def _script(plan: Plan, runs: Sequence[PlannedRun]) -> Iterator[str]:
   yield f"# {plan.sweep.name}: {len(runs)} of {len(plan.runs)} runs are to be done"
+  if runs:
+    yield ""
+    yield "# What they train on, once: one after the other, before the first run"
+    yield from (shlex.join(commands.preparation(training).argv) for training in distinct(runs))
   for run in runs:
     yield ""
     yield f"# {run.name}"

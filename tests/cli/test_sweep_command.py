@@ -1,0 +1,52 @@
+"""The command line of `sweep`: what it plans, prints and refuses; runs are executed in tests/sweeps."""
+
+import dataclasses
+import json
+
+import pytest
+
+from flan_jax.cli import sweep
+from flan_jax.cli.main import run
+from flan_jax.sweeps.launchers.settings import Settings
+from tests.sweeps.toy_sweep import toy_sweep
+
+
+def test_every_setting_of_launchers_is_an_option():
+  options = {option.name for option in sweep.command.params}
+  assert {field.name for field in dataclasses.fields(Settings)} <= options
+  grouped = [name for names in sweep._GROUPS.values() for name in names]
+  assert sorted(grouped) == sorted(options - {"sweep"})
+
+
+def test_print_writes_the_folder_and_prints_what_is_to_be_done(said, tmp_path):
+  folder = tmp_path / "sweep"
+  command = ("sweep", toy_sweep(tmp_path), "--launcher", "print", "--model_dir", folder)
+  script = said(*command, "--gin.seed/Axis.values=[7]", "--gin.BATCH_SIZE=2")
+  record = json.loads((folder / "sweep.json").read_text())
+  assert [each["name"] for each in record["runs"]] == ["tasks-0_seed-7", *_of("True"), *_of("False")]
+  assert script.count("-m flan_jax.sweeps.execution") == 3
+  assert "BATCH_SIZE = 2\n" in (folder / "runs" / "tasks-0_seed-7" / "run.gin").read_text()
+  assert said(*command, "--gin.seed/Axis.values=[7]", "--gin.BATCH_SIZE=2") == script
+  assert said(*command, "--gin.seed/Axis.values=[7, 8]", "--gin.BATCH_SIZE=2").count("sweeps.execution") == 6
+
+
+def _of(cot):
+  return [f"tasks-2_cot-{cot}_seed-7"]
+
+
+@pytest.mark.parametrize(
+  ("given", "message"),
+  [
+    (["--json"], "--json is for --dry_run and --table"),
+    (["--dry_run", "--table"], "give one"),
+    (["--launcher", "prin"], "'prin' is not one of 'local', 'slurm', 'print'"),
+    (["--launcher", "print", "--gin.SEED=3"], "SEED = 3: the axis seed varies that"),
+    (["--table"], "is no sweep's folder: it has no sweep.json"),
+  ],
+)
+def test_what_does_not_fit_is_said_in_one_line(given, message, tmp_path, capsys):
+  assert run(["sweep", toy_sweep(tmp_path), "--model_dir", str(tmp_path / "none"), *given]) == 2
+  error = capsys.readouterr().err
+  assert message in error
+  assert error.startswith("flan-jax: ")
+  assert error.count("\n") == 1

@@ -1,0 +1,63 @@
+"""What is looked at and made before the first run starts."""
+
+import json
+
+import pytest
+
+from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.sweeps import folder, planning, preparing
+from tests.sweeps.toy_sweep import toy_sweep
+
+
+@pytest.fixture
+def plan_of(tmp_path):
+  """A function from further gin lines to the plan of the toy sweep."""
+  return lambda *lines, **given: planning.load(toy_sweep(tmp_path, *lines), folder=tmp_path / "sweep", **given)
+
+
+def test_runs_of_the_same_stores_are_prepared_once(plan_of):
+  plan = plan_of("mixture.tasks = 1", "tasks/Axis.lines = ['mixture.tasks = {value}', 'LEARNING_RATE = 0.1']")
+  names = [each.mixture_or_task_name for each in preparing.distinct(plan.runs)]
+  assert names == ["demo(tasks=1)", "demo(tasks=2)", "demo(tasks=2, cot=False)"]
+
+
+def test_a_checkpoint_that_is_measured_as_it_is_needs_no_store(plan_of):
+  plan = plan_of(options={"initial_checkpoint": "gs://b/base"})
+  assert "demo" not in [each.mixture_or_task_name for each in preparing.distinct(plan.runs)]
+
+
+@pytest.mark.parametrize(
+  ("lines", "message"),
+  [
+    (["held_out/Evaluation.mixture = 'demo_held_ou'"], "evaluation held_out: no mixture or task 'demo_held_ou'"),
+    (["held_out/Evaluation.formats = ['zero_sho']"], "evaluation held_out: no format 'zero_sho'"),
+    (["held_out/Evaluation.mixture = 'cot'"], "evaluation held_out: "),
+    (["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmul']"], "no suite 'mmul'"),
+    (["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmlu']"], "evaluation held_out: mmlu: "),
+  ],
+)
+def test_what_cannot_be_measured_is_told_before_anything_is_written(plan_of, lines, message, tmp_path):
+  with pytest.raises(FlanJaxError) as error:
+    preparing.made_ready(plan_of(*lines))
+  assert message in str(error.value)
+  assert not (tmp_path / "sweep").exists()
+
+
+def test_another_sweeps_folder_is_refused_before_stores_are_made(plan_of, monkeypatch):
+  folder.write(plan_of())
+  monkeypatch.setattr(preparing, "prepare", lambda *_: pytest.fail("stores were asked for"))
+  with pytest.raises(UsageError, match="with other settings"):
+    preparing.made_ready(plan_of("TRAIN_STEPS = 7"))
+
+
+def test_a_number_of_examples_becomes_steps_before_the_folder_is_written(plan_of, tmp_path):
+  """Of demo tasks several examples share a row, so fewer steps than rows of one example each would take."""
+  lines = ["sweep.budget = @EqualExamples()", "EqualExamples.examples = 200", "tasks/Axis.values = [1]"]
+  lines += ["cot/Axis.values = [True]", "mixture.name = 'demo.number_smallest'"]
+  plan = plan_of(*lines, options={"store_dir": str(tmp_path / "store")})
+  assert {run.training.train_steps for run in plan.runs} == {50}
+  ready = preparing.made_ready(plan, stores=False)
+  steps = [run.training.train_steps for run in ready.runs]
+  assert all(0 < each < 50 for each in steps)
+  assert [json.loads((run.folder / "run.json").read_text())["train_steps"] for run in ready.runs] == steps
+  assert folder.read(plan.folder) == ready
