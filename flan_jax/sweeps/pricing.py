@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.sweeps import budgets, compute, rates, workload
+from flan_jax.sweeps import budgets, compute, rates, run_facts, workload
 from flan_jax.sweeps.execution import TRAIN, read_state
 from flan_jax.sweeps.plan import Plan, PlannedRun
 from flan_jax.sweeps.rates import Rate
@@ -38,7 +38,7 @@ class Price:
     flops: of training.
     device_hours: of training, of one device alone.
     paper_flops: the paper's rule, 3 * parameters * all slots.
-    pretraining_flops: published, of what it begins with; None where nothing is.
+    pretraining_flops: of what it begins with, published or counted; None where neither is.
     published_flops: printed by the paper for this very model, batch, rows and steps; None for another run.
     evaluated_seconds: that a finished run of this model took for all its evaluations, on average; None for none.
     checkpoint_bytes: one of them, with the optimizer's state.
@@ -164,7 +164,7 @@ def _price(sized: _Sized, rate: Rate, evaluated: float | None) -> Price:
     flops=sized.flops,
     device_hours=rate.device_hours(sized.flops, training.model),
     paper_flops=compute.rule(parameters, counts.slots),
-    pretraining_flops=paper.pretraining_flops if paper and training.initial_checkpoint_path else None,
+    pretraining_flops=run_facts.pretraining_flops(training),
     published_flops=paper.finetuning_flops if paper and _is_published(paper, training, steps) else None,
     evaluated_seconds=evaluated,
     checkpoint_bytes=checkpoint_bytes,

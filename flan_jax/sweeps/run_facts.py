@@ -14,8 +14,9 @@ from flan_jax.errors import FlanJaxError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
-from flan_jax.sweeps import execution, mixture_facts, training_log
+from flan_jax.sweeps import compute, execution, mixture_facts, training_log
 from flan_jax.sweeps.plan import PlannedRun
+from flan_jax.training.train import Training
 
 # How a network computes, not what it is.
 _COMPUTING = {"dropout_rate": 0.0, "dtype": "float32", "remat_policy": "none", "float32_attention_logits": True}
@@ -37,7 +38,7 @@ def facts(run: PlannedRun, log: Sequence[training_log.Line]) -> dict[str, Any]:
     "model": model_name(training.model),
     "parameters": parameters(training.model),
     "train_steps": training.train_steps if run.tuned else 0,
-    "pretraining_flops": _before(training.initial_checkpoint_path),
+    "pretraining_flops": pretraining_flops(training),
     **(_of_training(run, log) if run.tuned else _UNTUNED),
     **_seconds(run),
     **_place(folder),
@@ -61,6 +62,21 @@ def model_name(config: T5Config) -> str:
 def parameters(config: T5Config) -> int:
   """How many numbers a network is made of, counted from shapes; nothing is allocated."""
   return _parameters(_shape(config))
+
+
+def pretraining_flops(training: Training) -> float | None:
+  """Of what a run begins with: counted where that is a run of ours, else as published for a model of this size.
+
+  None for fresh parameters, and where nobody knows.
+  """
+  given = training.initial_checkpoint_path
+  if given is None:
+    return None
+  path = pathlib.Path(given).expanduser()
+  model_dir = path.parent.parent if path.parent.name == layout.CHECKPOINTS else path
+  counted = training_log.trained(training_log.read(model_dir)).flops
+  published = compute.of_size(parameters(training.model))
+  return counted if counted or published is None else published.pretraining_flops
 
 
 _UNTUNED = {"tasks": 0, "examples": 0, "steps": 0, "trained_examples": 0, "trained_tokens": 0, "flops": 0.0}
@@ -110,15 +126,6 @@ def _place(folder: pathlib.Path) -> dict[str, Any]:
   except (OSError, ValueError, KeyError, TypeError, AttributeError):
     return {}
   return {"device": kind, "devices": int(count)}
-
-
-def _before(checkpoint: str | None) -> float | None:
-  """FLOPs of what a run begins with, where it is a run of ours."""
-  if checkpoint is None or "://" in checkpoint:
-    return None
-  path = pathlib.Path(checkpoint).expanduser()
-  model_dir = path.parent.parent if path.parent.name == layout.CHECKPOINTS else path
-  return training_log.trained(training_log.read(model_dir)).flops
 
 
 def _shape(config: T5Config) -> T5Config:

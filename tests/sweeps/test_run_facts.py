@@ -120,6 +120,13 @@ def test_what_it_began_with_is_counted_where_it_is_a_run_of_ours(run, tmp_path):
     assert facts(dataclasses.replace(run, training=training))["pretraining_flops"] == facts(run)["flops"]
 
 
+def test_what_is_published_is_that_of_its_size(run):
+  """Chung et al. 2022, Table 2."""
+  begun = dataclasses.replace(run.training, initial_checkpoint_path="gs://somewhere/t5_1_1_lm100k_xl")
+  assert run_facts.pretraining_flops(begun) is None
+  assert run_facts.pretraining_flops(dataclasses.replace(begun, model=configuration.model("t5_1_1_xl"))) == 9e21
+
+
 def test_models_are_called_as_their_files(run):
   for name in ("t5_demo", "t5_1_1_xl", "mt5_small"):
     config = dataclasses.replace(configuration.model(name), dropout_rate=0.3, remat_policy="full")
