@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flan_jax.cli import sweep_table
+from flan_jax.cli import sweep_table_view
 from flan_jax.sweeps import execution, table
 from tests.sweeps.small_programs import EVALUATES, FAILS, TRAINS, plan_of
 
@@ -23,8 +23,8 @@ def plan(tmp_path):
 
 
 def test_a_pipe_gets_a_line_a_run_with_tabs(plan, capsys):
-  sweep_table.show(plan)
-  head, *lines, about = capsys.readouterr().out.splitlines()
+  sweep_table_view.show(plan, table.write(plan))
+  head, *lines, about, failed = capsys.readouterr().out.splitlines()
   assert head.split("\t") == ["run", "seed", "state", "steps", "loss", "score", "time"]
   runs = [dict(zip(head.split("\t"), line.split("\t"), strict=True)) for line in lines]
   assert [(run["run"], run["state"], run["steps"], run["loss"], run["score"]) for run in runs] == [
@@ -33,11 +33,12 @@ def test_a_pipe_gets_a_line_a_run_with_tabs(plan, capsys):
     ("todo", "waiting", "0 of 4", "", ""),
   ]
   assert str(plan.folder / table.CSV) in about
+  assert failed.startswith("failed: broken.")
   assert table.read(plan.folder).num_rows > len(runs)
 
 
 def test_json_has_the_numbers(plan, capsys):
-  sweep_table.show(plan, as_json=True)
+  sweep_table_view.show(plan, table.write(plan), as_json=True)
   found = json.loads(capsys.readouterr().out)
   assert found["score"] == plan.sweep.score
   assert [run["axes"] for run in found["runs"]] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]

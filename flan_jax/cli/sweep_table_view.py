@@ -1,24 +1,30 @@
-"""`flan-jax sweep --table`: writes the table of a sweep, and shows a line a run."""
+"""`flan-jax sweep --table`: a line a run; the table itself has a row an observation."""
 
 import json
 from typing import Any
 
 import click
+import pyarrow as pa
 from rich.markup import escape
 
 from flan_jax import terminal
 from flan_jax.cli import listings
+from flan_jax.errors import first_of
 from flan_jax.sweeps import states, table
 from flan_jax.sweeps.headline import headline
+from flan_jax.sweeps.live import duration
 from flan_jax.sweeps.plan import Plan
 
 # What a terminal has room for besides the axes, which make up the names of the runs.
 _ON_TERMINAL = ("state", "steps", "loss", "score", "time")
 
 
-def show(plan: Plan, as_json: bool = False) -> None:
-  """Writes table.parquet and table.csv, and prints the runs: a table on a terminal, tabs in a pipe, or JSON."""
-  written = table.write(plan)
+def show(plan: Plan, written: pa.Table, as_json: bool = False) -> None:
+  """Prints the runs: a table on a terminal, tabs in a pipe, or JSON.
+
+  Args:
+    written: what `table.write` wrote.
+  """
   found = content(plan)
   if as_json:
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -26,8 +32,10 @@ def show(plan: Plan, as_json: bool = False) -> None:
   axes = [axis.name for axis in plan.sweep.axes]
   listings.show_table([_line(run, axes) for run in found["runs"]], (*axes, *_ON_TERMINAL))
   console = terminal.console()
-  told = f"score: {plan.sweep.score}, with 95% interval. {written.num_rows:,} rows are in {plan.folder / table.CSV}"
-  console.print(f"[dim]{escape(told)} and {table.PARQUET}[/]")
+  told = f"score: {plan.sweep.score}, with its 95% interval. All scores and curves ({written.num_rows:,} rows) are in"
+  console.print(f"[dim]{escape(told)}[/] {escape(str(plan.folder / table.CSV))} [dim]and {table.PARQUET}[/]")
+  if failed := [run["run"] for run in found["runs"] if run["state"] == "failed"]:
+    console.print(f"[red]failed[/]: {escape(first_of(failed))}. Each says why in its log.txt; --retry runs it again")
 
 
 def content(plan: Plan) -> dict[str, Any]:
@@ -62,7 +70,7 @@ def _line(run: dict[str, Any], axes: list[str]) -> dict[str, Any]:
     "steps": f"{run['step'] or 0:,} of {run['train_steps']:,}" if run["tuned"] else "untuned",
     "loss": "" if run["loss"] is None else f"{run['loss']:.3f}",
     "score": "" if score is None else _percent(score),
-    "time": f"{run['seconds']:,.0f} s" if run["seconds"] else "",
+    "time": duration(run["seconds"]) if run["seconds"] else "",
   }
 
 
