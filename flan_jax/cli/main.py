@@ -23,6 +23,7 @@ COMMANDS = {
   ),
   "train": ("flan_jax.cli.train", "Finetune a model on a task or a mixture."),
   "sweep": ("flan_jax.cli.sweep", "Train and evaluate a grid of runs: tasks, model sizes, formats, seeds."),
+  "report": ("flan_jax.cli.report", "Draw what sweeps have found, and say what it says of the papers' claims."),
   "eval": ("flan_jax.cli.eval", "Measure a checkpoint on examples that nobody trained on."),
   "score": ("flan_jax.cli.score", "Score given outputs on a published suite, without a model."),
   "contamination": ("flan_jax.cli.contamination", "Look for a suite's questions in what a model was trained on."),

@@ -24,21 +24,25 @@ function showHead() {
 const badge = (verdict) =>
   element("span", {class: `badge ${verdict.replaceAll(/[^a-z]/g, "")}`}, `${VERDICTS[verdict]} ${verdict}`);
 
-/** Every finding before any figure; each leads to its own. */
+/** Every finding before any figure, those about the papers' claims first; each leads to its own figure. */
 function showFindings() {
-  byId("findings").append(
-    ...report.figures.flatMap((figure) =>
-      figure.findings.map((finding) =>
-        element(
-          "li",
-          {},
-          badge(finding.verdict),
-          element("div", {}, `${finding.sentence} `, element("a", {href: `#${figure.name}`}, figure.title)),
-        ),
-      ),
-    ),
-  );
+  const all = report.figures.flatMap((figure) => figure.findings.map((finding) => [figure, finding]));
+  const held = all.filter(([, finding]) => finding.verdict !== "no claim");
+  const others = all.filter(([, finding]) => finding.verdict === "no claim");
+  const list = (some) => element("ol", {class: "findings"}, some.map(findingItem));
+  byId("findings").append(list(held.length ? held : others));
+  if (!held.length || !others.length) return;
+  const title = `${others.length} more that no paper claims anything about`;
+  byId("findings").append(element("details", {}, element("summary", {}, title), list(others)));
 }
+
+const findingItem = ([figure, finding]) =>
+  element(
+    "li",
+    {},
+    badge(finding.verdict),
+    element("div", {}, `${finding.sentence} `, element("a", {href: `#${figure.name}`}, figure.title)),
+  );
 
 function showFigures() {
   byId("figures").append(...report.figures.map(figureSection));
@@ -59,11 +63,11 @@ function figureSection(figure) {
           {class: `panel ${panel.kind}`, "data-panel": figure.panels.indexOf(panel)},
           panel.title ? element("figcaption", {}, panel.title) : null,
           element("div", {class: "chart"}),
+          fits(panel),
         ),
       ),
     ),
     legend(signsOf(figure)),
-    fits(figure),
     element(
       "div",
       {class: "finding"},
@@ -118,8 +122,8 @@ function signsOf(figure) {
 }
 
 /** What the thin lines are, in words. */
-function fits(figure) {
-  const fitted = figure.panels.flatMap((panel) => panel.lines).filter((line) => line.fit_text);
+function fits(panel) {
+  const fitted = panel.lines.filter((line) => line.fit.length && line.fit_text);
   if (!fitted.length) return null;
   return element(
     "ul",

@@ -4,6 +4,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ _ROW, _ROW_MARK = 0.16, 0.13  # height of a row and of each series in it
 _LETTER = 0.072  # inches, about, of 9 points
 _LEGEND_LINE = 0.2  # inches
 _IN_A_ROW = 3  # panels
+_DASHES = (0, (5, 2))  # of fits
 
 
 def draw(figure: Figure, folder: Path) -> list[Path]:
@@ -64,24 +66,49 @@ def draw(figure: Figure, folder: Path) -> list[Path]:
 def _picture(figure: Figure) -> Picture:
   """Panels above, what their signs mean below: a legend never lies on data."""
   panels = laid_out(figure)
-  columns = min(len(panels), _IN_A_ROW)
+  columns = _columns(len(panels))
   across = [panels[start : start + columns] for start in range(0, len(panels), columns)]
   heights = [max(_height(panel) for panel in row) for row in across]
   width = _WIDTH * columns + (1.3 if columns == 1 else 0)
   title = textwrap.wrap(figure.title, int(width / (_LETTER * 1.35)))
-  entries = _legend(panels)
-  legend_columns = _legend_columns([label for _, label in entries], width)
-  legend = _LEGEND_LINE * -(-len(entries) // legend_columns) + 0.2
-  above = sum(heights) + 0.24 * len(title)
-  picture = Picture(figsize=(width, above + legend), layout="constrained")
+  signs, fits = _signs(panels), _fits(panels, int(width / _LETTER) - 8)
+  sign_lines = -(-len(signs) // _legend_columns(signs, width))
+  fit_lines = sum(label.count("\n") + 1 for _, label in fits)
+  above, below = sum(heights) + 0.24 * len(title), 0.2 + _LEGEND_LINE * (sign_lines + fit_lines)
+  picture = Picture(figsize=(width, above + below), layout="constrained")
   picture.get_layout_engine().set(w_pad=0.09, h_pad=0.07, wspace=0.03)
-  upper, lower = picture.subfigures(2, 1, height_ratios=[above, legend])
+  upper, lower = picture.subfigures(2, 1, height_ratios=[above, below])
   _draw_panels(upper, across, heights)
   upper.suptitle("\n".join(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=_ink())
-  handles, labels = zip(*entries, strict=True)
-  options = {"loc": "upper left", "ncols": legend_columns, "frameon": False, "labelcolor": _ink(), "fontsize": 9}
-  lower.legend(handles, labels, handler_map={tuple: HandlerTuple(ndivide=1)}, **options)
+  _draw_legend(lower, signs, 1.0, _legend_columns(signs, width))
+  if fits:
+    _draw_legend(lower, fits, 1 - (_LEGEND_LINE * sign_lines + 0.04) / below, 1)
   return picture
+
+
+def _columns(panels: int) -> int:
+  """Of panels side by side, so that the last row is as full as can be.
+
+  >>> [_columns(panels) for panels in range(1, 8)]
+  [1, 2, 3, 2, 3, 3, 3]
+  """
+  return 2 if panels == 4 else min(panels, _IN_A_ROW)
+
+
+def _draw_legend(lower: SubFigure, entries: Sequence[tuple[Any, str]], top: float, columns: int) -> None:
+  handles, labels = zip(*entries, strict=True)
+  lower.legend(
+    handles,
+    labels,
+    handler_map={tuple: HandlerTuple(ndivide=1)},
+    loc="upper left",
+    bbox_to_anchor=(0.0, top),
+    ncols=columns,
+    frameon=False,
+    labelcolor=_ink(),
+    fontsize=9,
+    borderaxespad=0.2,
+  )
 
 
 def _draw_panels(upper: SubFigure, across: Sequence[Sequence[LaidPanel]], heights: Sequence[float]) -> None:
@@ -178,7 +205,7 @@ def _draw_line(axes: Axes, panel: LaidPanel, line: Line, rows: bool, order: floa
   if line.joined and not rows:
     _join(axes, panel.x, line, colour, order)
   if line.fit:
-    axes.plot(*zip(*line.fit, strict=True), color=colour, lw=0.9, ls=(0, (5, 2)), zorder=order)
+    axes.plot(*zip(*line.fit, strict=True), color=colour, lw=0.9, ls=_DASHES, zorder=order)
   if not line.dense:
     axes.plot(*((ys, xs) if rows else (xs, ys)), zorder=order + 0.005, clip_on=False, **_marker(line))
 
@@ -200,27 +227,39 @@ def _marker(line: Line) -> dict:
   return {"marker": _MARKERS[line.shape], "ls": "none", "color": colour, "mfc": face, "mew": 1.2, "ms": 5.5}
 
 
-def _legend(panels: Sequence[LaidPanel]) -> list[tuple]:
-  """[(sign, text)]: each series once, with what it was fitted to and who published it, then what all signs mean."""
+def _signs(panels: Sequence[LaidPanel]) -> list[tuple[Any, str]]:
+  """[(sign, text)]: each series once, with who published it, then what all signs mean."""
   lines = {(line.name, line.source): line for panel in panels for line in panel.lines}.values()
-  entries: list[tuple] = []
+  entries: list[tuple[Any, str]] = []
   for line in lines:
-    colour = palette.hues()[line.hue]
-    stroke = Line2D([], [], color=colour, lw=1.5, alpha=0.6 if line.published else 1)
+    stroke = Line2D([], [], color=palette.hues()[line.hue], lw=1.5, alpha=0.6 if line.published else 1)
     dots = Line2D([], [], **_marker(line))
     sign = stroke if line.dense else (stroke, dots) if line.joined else dots
     entries.append((sign, f"{line.name} ({line.source})" if line.published else line.name))
-  for line in lines:
-    if line.fit:
-      fitted = Line2D([], [], color=palette.hues()[line.hue], lw=0.9, ls=(0, (5, 2)))
-      entries.append((fitted, f"fit, {line.name}: {line.fit_text}" if line.fit_text else f"fit, {line.name}"))
   return [*entries, *_common_signs(panels)]
 
 
-def _common_signs(panels: Sequence[LaidPanel]) -> list[tuple]:
+def _fits(panels: Sequence[LaidPanel], letters: int) -> list[tuple[Any, str]]:
+  """What the thin lines are, in words of at most so many letters a line; where several panels have some, just that."""
+  fitted = [[line for line in panel.lines if line.fit] for panel in panels]
+  fitted = [lines for lines in fitted if lines]
+  if len(fitted) > 1:
+    return [(_dashes(palette.colours()["quiet"]), "fit")]
+  return [
+    (_dashes(palette.hues()[line.hue]), textwrap.fill(f"fit, {line.name}: {line.fit_text}".removesuffix(": "), letters))
+    for lines in fitted
+    for line in lines
+  ]
+
+
+def _dashes(colour: str) -> Line2D:
+  return Line2D([], [], color=colour, lw=0.9, ls=_DASHES)
+
+
+def _common_signs(panels: Sequence[LaidPanel]) -> list[tuple[Any, str]]:
   quiet = palette.colours()["quiet"]
   barred = [line for panel in panels for line in panel.lines if any(mark.low is not None for mark in line.marks)]
-  entries: list[tuple] = []
+  entries: list[tuple[Any, str]] = []
   if any(not line.dense for line in barred):
     upright = {
       "marker": "_" if all(panel.kind == "rows" for panel in panels) else "|",
@@ -236,9 +275,9 @@ def _common_signs(panels: Sequence[LaidPanel]) -> list[tuple]:
   return entries
 
 
-def _legend_columns(labels: Sequence[str], width: float) -> int:
-  longest = _LETTER * max(map(len, labels)) + 0.75
-  return max(1, min(len(labels), int(width / longest)))
+def _legend_columns(entries: Sequence[tuple[Any, str]], width: float) -> int:
+  longest = _LETTER * max(len(label) for _, label in entries) + 0.75
+  return max(1, min(len(entries), int(width / longest)))
 
 
 def _ink() -> str:

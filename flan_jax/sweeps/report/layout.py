@@ -66,9 +66,21 @@ class LaidPanel:
 
 
 def laid_out(figure: Figure) -> list[LaidPanel]:
-  """The panels of a figure; a series of the same name has the same hue in all of them."""
+  """The panels of a figure.
+
+  A series of the same name has the same hue in all of them, and panels of the same measure have the same axis of it:
+  side by side they are compared.
+  """
   names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
-  return [_laid(panel, names) for panel in figure.panels]
+  alike: dict[tuple, list[Panel]] = {}
+  for panel in figure.panels:
+    alike.setdefault(_measure(panel), []).append(panel)
+  return [_laid(panel, y_axis(alike[_measure(panel)]), names) for panel in figure.panels]
+
+
+def _measure(panel: Panel) -> tuple[str, str, bool]:
+  """Ours and published points are of different tasks, whatever the measure is called."""
+  return panel.y_label, panel.y_unit, all(series.published for series in panel.series)
 
 
 def in_rows(panel: Panel) -> bool:
@@ -77,8 +89,8 @@ def in_rows(panel: Panel) -> bool:
   return panel.x_scale == "category" and not joined
 
 
-def _laid(panel: Panel, names: Sequence[str]) -> LaidPanel:
-  x, y = x_axis(panel), y_axis(panel)
+def _laid(panel: Panel, y: Axis, names: Sequence[str]) -> LaidPanel:
+  x = x_axis(panel)
   kind = "rows" if in_rows(panel) else "columns"
   shifts = _shifts(panel, x, kind)
   lines = tuple(
@@ -92,13 +104,13 @@ def _shifts(panel: Panel, x: Axis, kind: str) -> list[float]:
   count = len(panel.series)
   if kind == "rows":
     return [0.78 * ((index + 0.5) / count - 0.5) for index in range(count)]
-  barred = [series for series in panel.series if any(point.low is not None for point in series.points)]
-  if len(barred) < 2 or any(_is_dense(series) for series in panel.series):
+  barred = [any(point.low is not None for point in series.points) for series in panel.series]
+  if sum(barred) < 2 or any(_is_dense(series) for series in panel.series):
     return [0.0] * count
   places = sorted({x.place(point.x) for series in panel.series for point in series.points})
   nearest = min((b - a for a, b in itertools.pairwise(places)), default=x.high - x.low)
-  apart = min(min(_DODGE, _DODGES / count) * (x.high - x.low), 0.6 * nearest / count)
-  return [apart * (index - (count - 1) / 2) for index in range(count)]
+  apart = min(min(_DODGE, _DODGES / sum(barred)) * (x.high - x.low), 0.6 * nearest / sum(barred))
+  return [apart * (sum(barred[:index]) - (sum(barred) - 1) / 2) * barred[index] for index in range(count)]
 
 
 def _line(series: Series, x: Axis, y: Axis, shift: float, number: int) -> Line:

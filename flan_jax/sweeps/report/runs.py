@@ -87,17 +87,20 @@ def duration(seconds: float) -> str:
 
 
 def headline(averages: Sequence[Row], score: str | None) -> list[Row]:
-  """The averages that a sweep's score names, one a suite: of held-out tasks where it has such."""
-  found = [row for row in averages if score is None or f"{row['evaluation']}/{row['variant']}" == score]
-  if score is None:
-    found = [
-      row for row in found if (row["evaluation"], row["variant"]) == (found[0]["evaluation"], found[0]["variant"])
-    ]
-  held_out = [row for row in found if row["split"] == "held_out"] or found
-  one_metric: dict[str, Row] = {}
-  for row in held_out:
-    one_metric.setdefault(row["suite"], row)
-  return [row for row in one_metric.values() if row["value"] is not None]
+  """The averages that a sweep's score names, one a suite; of held-out tasks where it has such. See `headline.py`."""
+  known = [row for row in averages if row["metric"] != "normalised" and row["value"] is not None]
+  score = score or next(map(_name_of, known), None)
+  found = [row for row in known if _name_of(row) == score]
+  found = [row for row in found if row["split"] == "held_out"] or found
+  one_a_suite: dict[str, Row] = {}
+  for row in found:
+    one_a_suite.setdefault(row["suite"], row)
+  return list(one_a_suite.values())
+
+
+def _name_of(row: Row) -> str:
+  overall = row["metric"] == "normalised_average"  # of all suites, in no mode of theirs
+  return f"{row['evaluation']}/{row['metric'] if overall else row['variant']}"
 
 
 def _score(averages: Sequence[Row], score: str | None) -> Cell:

@@ -57,18 +57,19 @@ def x_axis(panel: Panel) -> Axis:
   return _linear_x(panel.x_label, values)
 
 
-def y_axis(panel: Panel) -> Axis:
-  """The axis of what is measured: all points, their intervals and the level of chance are within it."""
-  points = [point for series in panel.series for point in (*series.points, *series.fit)]
+def y_axis(panels: Sequence[Panel]) -> Axis:
+  """The axis of what is measured in panels alike: all points, their intervals and levels of chance are within it."""
+  points = [point for panel in panels for series in panel.series for point in (*series.points, *series.fit)]
   values = [end for point in points for end in (point.y, point.low, point.high) if end is not None]
   values = [value for value in values if math.isfinite(value)]
-  if panel.y_unit == "flops":
-    return _decades(panel.y_label, [value for value in values if value > 0])
-  if panel.chance is not None:
-    values.append(max(0.0, panel.chance - 0.005))  # above the lower end, where its line would hide
-  if panel.y_unit == "points":
+  label, unit = panels[0].y_label, panels[0].y_unit
+  if unit == "flops":
+    return _decades(label, [value for value in values if value > 0])
+  # Above the lower end, where the line of chance would hide.
+  values += [max(0.0, panel.chance - 0.005) for panel in panels if panel.chance is not None]
+  if unit == "points":
     values.append(0.0)
-  return _measured(panel.y_label, values or [0.0], panel.y_unit)
+  return _measured(label, values or [0.0], unit)
 
 
 def number(value: float) -> str:
@@ -156,8 +157,8 @@ def _measured(label: str, values: Sequence[float], unit: str) -> Axis:
   low, high = min(values), max(values)
   if (lacking := _NARROWEST[unit] - (high - low)) > 0:
     low, high = low - lacking / 2, high + lacking / 2
-  if unit == "percent":
-    low, high = max(low, 0.0), min(high, 1.0)
+  if unit == "percent":  # no more than a whole; less than nothing only where something is, as normalised averages are
+    low, high = max(low, min(0.0, *values)), min(high, max(1.0, *values))
   step = _step((high - low) / _TICKS)
   if unit != "points" and 0 <= low < 0.2 * high:
     low = 0.0  # near enough: an axis from 0 shows proportions too

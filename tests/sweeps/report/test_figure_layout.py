@@ -42,6 +42,16 @@ def test_a_name_has_one_hue_in_all_panels_and_names_differ():
   assert len({line.hue for line in crowded}) == 8
 
 
+def test_panels_of_the_same_measure_share_its_axis():
+  def panel(y, label="exact match", source="ours"):
+    return Panel([Series("a", [Point(1, y), Point(2, y + 0.1)], source=source)], "x", label)
+
+  panels = laid_out(Figure("f", "t", [panel(0.1), panel(0.8), panel(0.5, "F1"), panel(0.3, source=made_up.PAPER)]))
+  assert panels[0].y == panels[1].y
+  assert panels[0].y.low <= 0.1 < 0.9 <= panels[0].y.high
+  assert len({panel.y for panel in panels}) == 3
+
+
 def test_bars_of_the_same_x_stand_beside_each_other_within_the_axis():
   panel = laid_out(made_up.crowded())[0]
   columns = list(zip(*[[mark.x for mark in line.marks] for line in panel.lines], strict=True))
@@ -50,6 +60,13 @@ def test_bars_of_the_same_x_stand_beside_each_other_within_the_axis():
     assert max(left) < min(right)
   assert panel.x.low < min(columns[0])
   assert max(columns[-1]) < panel.x.high
+
+
+def test_points_without_bars_stand_at_their_own_x():
+  theirs = Series("theirs", [Point(x, 0.5) for x in (1, 2)], source=made_up.PAPER)
+  lines = laid(*made_up.crowded().panels[0].series[:2], theirs).lines
+  assert [mark.x for mark in lines[2].marks] == [1, 2]
+  assert lines[0].marks[1].x < 25 < lines[1].marks[1].x
 
 
 def test_a_shift_moves_a_line_with_its_fit():

@@ -28,7 +28,7 @@ def measured(draw):
 
 @given(measured())
 def test_everything_measured_is_within_its_axis(drawn):
-  axis = y_axis(drawn)
+  axis = y_axis([drawn])
   slack = 1e-9 * (axis.high - axis.low)
   ends = [end for point in drawn.series[0].points for end in (point.low, point.y, point.high)]
   for end in [*ends, *([drawn.chance] if drawn.chance else [])]:
@@ -48,7 +48,7 @@ def _check_ticks(axis):
 
 @given(measured())
 def test_ticks_of_what_is_measured_are_few_ordered_and_distinct(drawn):
-  axis = y_axis(drawn)
+  axis = y_axis([drawn])
   _check_ticks(axis)
   assert len(axis.ticks) >= 2
 
@@ -85,17 +85,23 @@ def test_one_value_or_none_still_has_an_axis(scale):
   for points in ([Point(0, 0.5)], [Point(9, 0.5)], []):
     axis = x_axis(panel(points, x_scale=scale))
     assert axis.low < axis.high
-    assert y_axis(panel(points)).low < y_axis(panel(points)).high
+    assert y_axis([panel(points)]).low < y_axis([panel(points)]).high
+
+
+def test_a_normalised_average_below_zero_is_on_its_axis():
+  axis = y_axis([panel([Point(0, -0.08), Point(1, 0.5)])])
+  assert axis.low <= -0.08
+  assert (0.0, "0%") in axis.ticks
 
 
 def test_differences_have_a_line_at_none():
-  axis = y_axis(panel([Point(0, 0.3, 0.2, 0.4)], y_unit="points"))
+  axis = y_axis([panel([Point(0, 0.3, 0.2, 0.4)], y_unit="points")])
   assert axis.baseline == 0.0
   assert (0.0, "0") in axis.ticks
 
 
 def test_a_small_difference_does_not_fill_the_panel():
-  axis = y_axis(panel([Point(0, 0.5), Point(1, 0.501)]))
+  axis = y_axis([panel([Point(0, 0.5), Point(1, 0.501)])])
   assert axis.high - axis.low >= 0.05 - 1e-9
 
 

@@ -1,0 +1,127 @@
+"""The report of sweeps' folders: their tables as figures, pictures, a page, and findings as JSON."""
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from flan_jax.atomic import write_atomically
+from flan_jax.errors import FlanJaxError
+from flan_jax.sweeps import folder as sweep_folder
+from flan_jax.sweeps import table as tables
+from flan_jax.sweeps.plan import STATE
+from flan_jax.sweeps.planning import RUNS
+from flan_jax.sweeps.report import drawing, page, runs
+from flan_jax.sweeps.report.figure import Figure
+from flan_jax.sweeps.report.figures import figures as figures_of
+
+FINDINGS = "findings.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+  """A report that stands in a folder.
+
+  Attributes:
+    about: how many runs there were, in words.
+    page: path of it.
+    json: text of findings.json.
+  """
+
+  about: str
+  figures: Sequence[Figure]
+  page: Path
+  json: str
+
+
+def write(folders: Sequence[Path], output: Path, title: str | None = None) -> Written:
+  """Writes index.html, NAME.png and NAME.svg of each figure, and findings.json, each whole or not at all.
+
+  Args:
+    folders: of sweeps, finished or not, or of their tables alone.
+    output: made where it does not exist.
+    title: of the page; None: the titles of the sweeps.
+
+  Raises:
+    FlanJaxError: a folder has neither.
+  """
+  table = tables.together([_table(folder) for folder in folders])
+  sweeps = [found for folder in folders if (found := _sweep(folder))]
+  figures = figures_of(table)
+  about = {"title": title or _title(table, sweeps), "sweeps": sweeps}
+  pictures = {figure.name: [path.name for path in drawing.draw(figure, output)] for figure in figures}
+  findings = json.dumps(_findings(about["title"], figures, pictures), indent=2, ensure_ascii=False, allow_nan=False)
+  write_atomically(output / FINDINGS, f"{findings}\n".encode())
+  page.write_page(figures, table, about, output / page.FILE)
+  return Written(runs.told(table), figures, output / page.FILE, findings)
+
+
+def lines(written: Written) -> list[str]:
+  """What a terminal shows: each figure's findings with their verdicts, notes, and where the page is."""
+  shown = [written.about]
+  for figure in written.figures:
+    shown += ["", figure.title]
+    for finding in figure.findings:
+      shown += _wrapped(f"[{finding.verdict}] {finding.sentence}")
+    for note in figure.notes:
+      shown += _wrapped(f"Beware: {note}")
+  if not written.figures:
+    shown += ["", "No figure: nothing was measured yet of which two values could be compared"]
+  return [*shown, "", f"{written.page} and {2 * len(written.figures)} pictures beside it"]
+
+
+def _wrapped(text: str) -> list[str]:
+  return textwrap.wrap(text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _findings(title: str, figures: Sequence[Figure], pictures: dict[str, list[str]]) -> dict[str, Any]:
+  return {
+    "title": title,
+    "figures": [
+      {
+        "name": figure.name,
+        "title": figure.title,
+        "findings": [dataclasses.asdict(finding) for finding in figure.findings],
+        "notes": list(figure.notes),
+        "files": pictures[figure.name],
+      }
+      for figure in figures
+    ],
+  }
+
+
+def _table(folder: Path) -> pa.Table:
+  """Of a sweep as it is now: where a run has gone on since its table was written, the table is written again."""
+  written = folder / tables.PARQUET
+  if not (folder / sweep_folder.RECORD).exists():
+    return tables.read(folder)
+  states = [path.stat().st_mtime_ns for path in (folder / RUNS).glob(f"*/{STATE}")]
+  if written.exists() and written.stat().st_mtime_ns >= max(states, default=0):
+    return tables.read(folder)
+  return tables.write(sweep_folder.read(folder))
+
+
+def _sweep(folder: Path) -> dict[str, Any] | None:
+  """What sweep.json says; None where a table stands alone."""
+  try:
+    found = json.loads((folder / sweep_folder.RECORD).read_text(encoding="utf-8"))
+  except FileNotFoundError:
+    return None
+  except ValueError as error:
+    raise FlanJaxError(
+      f"{folder / sweep_folder.RECORD} is no JSON ({error}); the sweep's own command writes it again"
+    ) from None
+  if not isinstance(found, dict) or not {"name", "score"} <= found.keys():
+    raise FlanJaxError(
+      f"{folder / sweep_folder.RECORD}: not what a sweep says of itself; the sweep's own command writes it again"
+    )
+  return found
+
+
+def _title(table: pa.Table, sweeps: Sequence[dict[str, Any]]) -> str:
+  titles = [sweep.get("title") or sweep["name"] for sweep in sweeps]
+  return " · ".join(titles or sorted({name for name in table["sweep"].to_pylist() if name})) or "Report"

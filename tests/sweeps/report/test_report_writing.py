@@ -1,0 +1,107 @@
+"""Laws of a report's folder: all of it follows from the tables, unfinished sweeps too, and says so in three ways."""
+
+import json
+
+import pytest
+
+from flan_jax.errors import FlanJaxError
+from flan_jax.sweeps import execution
+from flan_jax.sweeps import folder as sweep_folder
+from flan_jax.sweeps import table as tables
+from flan_jax.sweeps.plan import RUN_RECORD
+from flan_jax.sweeps.report import writing
+from tests.sweeps.made_up_sweep import write_made_up
+from tests.sweeps.small_programs import EVALUATES, TRAINS, plan_of
+
+AXES = {"cot": [True, False], "seed": [0, 1]}
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+  """The folder of a sweep's table alone, with a cell missing and a failed run."""
+  folder = tmp_path_factory.mktemp("sweep")
+  write_made_up(
+    folder,
+    AXES,
+    name="cot",
+    questions=20,
+    losses=False,
+    missing=["cot-True_seed-0"],
+    states={"cot-False_seed-1": "failed"},
+  )
+  return folder
+
+
+@pytest.fixture(scope="module")
+def report(sweep, tmp_path_factory):
+  return writing.write([sweep], tmp_path_factory.mktemp("report") / "new" / "folder")
+
+
+def test_a_report_is_a_page_findings_and_two_pictures_a_figure(report):
+  names = {path.name for path in report.page.parent.iterdir()}
+  pictures = {f"{figure.name}.{kind}" for figure in report.figures for kind in ("png", "svg")}
+  assert report.figures
+  assert names == {"index.html", "findings.json", *pictures}
+
+
+def test_findings_are_the_same_in_json_on_the_page_and_in_the_terminal(report):
+  content = json.loads((report.page.parent / "findings.json").read_text())
+  assert json.loads(report.json) == content
+  text = " ".join(" ".join(writing.lines(report)).split())
+  page = report.page.read_text()
+  for figure, said in zip(report.figures, content["figures"], strict=True):
+    assert (figure.name, figure.title, list(figure.notes)) == (said["name"], said["title"], said["notes"])
+    for finding, entry in zip(figure.findings, said["findings"], strict=True):
+      assert (entry["sentence"], entry["verdict"]) == (finding.sentence, finding.verdict)
+      assert f"[{finding.verdict}] {finding.sentence}" in text
+      assert json.dumps(finding.sentence)[1:-1] in page
+    assert all(note in text for note in figure.notes)
+  assert "3 runs: 2 finished, 1 failed." in text
+
+
+def test_the_same_tables_give_the_same_bytes(report, sweep, tmp_path):
+  again = writing.write([sweep], tmp_path)
+  for path in again.page.parent.iterdir():
+    assert path.read_bytes() == (report.page.parent / path.name).read_bytes(), path.name
+
+
+def test_sweeps_are_reported_together(sweep, tmp_path):
+  write_made_up(tmp_path / "b", {"few_shot": [0.0, 1.0], "seed": [0]}, name="few", questions=20, losses=False)
+  found = writing.write([sweep, tmp_path / "b"], tmp_path / "out", title="Two")
+  assert {figure.name for figure in found.figures} >= {"cot", "formats"}
+  assert "<title>Two</title>" in found.page.read_text()
+
+
+def test_nothing_measured_is_a_report_too(tmp_path):
+  states = {f"cot-{cot}_seed-{seed}": "waiting" for cot in AXES["cot"] for seed in AXES["seed"]}
+  write_made_up(tmp_path, AXES, states=states, losses=False)
+  found = writing.write([tmp_path], tmp_path / "report")
+  assert found.figures == []
+  assert "No figure" in "\n".join(writing.lines(found))
+  assert found.page.exists()
+
+
+def test_a_sweep_that_goes_on_is_reported_as_it_is_now(tmp_path):
+  programs = {name: {"train": TRAINS, "evaluate held_out": EVALUATES} for name in ("a", "b")}
+  plan = plan_of(tmp_path, programs)
+  small = [json.loads((run.folder / RUN_RECORD).read_text()) for run in plan.runs]
+  sweep_folder.write(plan)
+  said = []
+  for run, program in zip(plan.runs, small, strict=True):
+    path = run.folder / RUN_RECORD
+    path.write_text(json.dumps({**json.loads(path.read_text()), "commands": program["commands"]}))
+    execution.execute(run.folder)
+    said.append(writing.write([tmp_path], tmp_path / "report").about)
+  assert [text.partition(".")[0] for text in said] == ["2 runs: 1 finished, 1 waiting", "2 runs: 2 finished"]
+  written = (tmp_path / tables.PARQUET).stat().st_mtime_ns
+  writing.write([tmp_path], tmp_path / "report")
+  assert (tmp_path / tables.PARQUET).stat().st_mtime_ns == written  # nothing is new
+
+
+def test_other_folders_are_refused_by_name(tmp_path):
+  with pytest.raises(FlanJaxError, match=r"table\.parquet"):
+    writing.write([tmp_path], tmp_path / "report")
+  write_made_up(tmp_path, {"seed": [0]}, questions=5, losses=False)
+  (tmp_path / "sweep.json").write_text("{")
+  with pytest.raises(FlanJaxError, match=r"sweep\.json"):
+    writing.write([tmp_path], tmp_path / "report")
