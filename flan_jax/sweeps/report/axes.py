@@ -4,10 +4,10 @@ import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from flan_jax.sweeps.report.cells import Place
-from flan_jax.sweeps.report.reading import Run
+from flan_jax.sweeps.report.reading import Key, Run
 from flan_jax.sweeps.sweep import Value
 
 UNTUNED = "untuned"
@@ -21,9 +21,10 @@ class Kind:
     axis: its name in a sweep.
     figure, title: of the figure.
     x_label: of its panels.
-    scale: of x; 'category' has the untuned run at the left, a number has it at 0.
+    scale: of x.
     place: a run's x, from its value on the axis and its columns; None where that is not known.
-    own_series: untuned runs stand beside the others, at the same x, not at an x of their own.
+    untuned: where untuned runs stand: 'at 0', as a 'category' at the left, as a 'series' of their own at the x that
+      they have too, or 'nowhere'.
   """
 
   axis: str
@@ -32,7 +33,7 @@ class Kind:
   x_label: str
   scale: str
   place: Callable[[Value, Mapping[str, Any]], float | str | None]
-  own_series: bool = False
+  untuned: Literal["at 0", "category", "series", "nowhere"]
 
 
 def _tasks(value: Value, facts: Mapping[str, Any]) -> float | None:
@@ -62,14 +63,14 @@ def _few_shot(value: Value, facts: Mapping[str, Any]) -> str:
 WITH, WITHOUT = "with rationales", "without rationales"
 ZERO_SHOT, BOTH, FEW_SHOT = "zero-shot only", "both", "few-shot only"
 KINDS = (
-  Kind("tasks", "tasks", "More tasks to train on", "tasks trained on", "log", _tasks),
-  Kind("model", "size", "Larger models", "parameters", "log", lambda value, facts: facts["parameters"], True),
-  Kind("examples_per_task", "examples_per_task", "More examples a task", "examples a task, at most", "log", _examples),
-  Kind("cot", "cot", "Rationales among the training data", "training data", "category", _rationales),
-  Kind("few_shot", "formats", "Zero-shot and few-shot prompts", "prompts trained on", "category", _few_shot),
+  Kind("tasks", "tasks", "More tasks to train on", "tasks trained on", "log", _tasks, "at 0"),
+  Kind("model", "size", "Larger models", "parameters", "log", lambda value, facts: facts["parameters"], "series"),
+  Kind("examples_per_task", "examples_per_task", "More examples a task", "examples a task", "log", _examples, "at 0"),
+  Kind("cot", "cot", "Rationales among the training data", "training data", "category", _rationales, "category"),
+  Kind("few_shot", "formats", "Zero- and few-shot prompts", "prompts trained on", "category", _few_shot, "category"),
 )
 CLUSTERS_AXIS = "without"
-_ALL = Kind("", "score", "The score", "runs", "category", lambda value, facts: facts["model"] or "tuned")
+_ALL = Kind("", "score", "The score", "runs", "category", lambda value, facts: facts["model"] or "tuned", "category")
 _OWN = {*(kind.axis for kind in KINDS), CLUSTERS_AXIS, "seed"}
 
 
@@ -78,7 +79,8 @@ def kinds_of(runs: Sequence[Run]) -> list[Kind]:
   values: dict[str, set[Value]] = defaultdict(set)
   for run in runs:
     for axis, value in run.axes.items():
-      values[axis].add(value)
+      if run.tuned or value is not None:  # an untuned run has no value where none would change it
+        values[axis].add(value)
   named = {kind.axis: kind for kind in KINDS}
   others = [axis for axis in values if axis not in _OWN]
   known = [*named, *others]
@@ -94,9 +96,9 @@ def _of_any(axis: str, values: Iterable[Value]) -> Kind:
   name = axis.replace("_", " ")
   numbers = [value for value in values if value is not None]
   if not numbers or not all(_number(value) and math.isfinite(value) for value in numbers):
-    return Kind(axis, axis, f"By {name}", name, "category", lambda value, facts: str(value))
+    return Kind(axis, axis, f"By {name}", name, "category", lambda value, facts: str(value), "category")
   scale = "log" if min(numbers) > 0 and max(numbers) >= 10 * min(numbers) else "linear"
-  return Kind(axis, axis, f"By {name}", name, scale, lambda value, facts: value)
+  return Kind(axis, axis, f"By {name}", name, scale, lambda value, facts: value, "nowhere")
 
 
 def runs_of(kind: Kind, runs: Iterable[Run]) -> list[Run]:
@@ -104,7 +106,7 @@ def runs_of(kind: Kind, runs: Iterable[Run]) -> list[Run]:
   having = [run for run in runs if kind.axis in run.axes or not kind.axis]
   values: dict[str, set[Value]] = defaultdict(set)
   for run in having:
-    if run.tuned or kind.axis != "tasks":
+    if run.tuned:
       values[run.sweep].add(run.axes.get(kind.axis))
   varied = {sweep for sweep, some in values.items() if len(some) > 1}
   return [run for run in having if run.sweep in varied] or having
@@ -120,14 +122,21 @@ def placed(kind: Kind, runs: Sequence[Run]) -> list[tuple[Place, Run]]:
     x = float(x) if _number(x) else x
     if run.tuned and x is not None and not _nan(x):
       found.append(((named[run.key], x), run))
-    elif not run.tuned and kind.own_series and x is not None:
+    elif not run.tuned and kind.untuned == "series" and x is not None:
       found.append(((UNTUNED, x), run))
-    elif not run.tuned and not kind.own_series:
-      at = UNTUNED if kind.scale == "category" else 0.0
+    elif not run.tuned and kind.untuned in ("category", "at 0"):
+      at = UNTUNED if kind.untuned == "category" else 0.0
       same = [other for other in runs if other.tuned and _begins_alike(run, other)]
       series = dict.fromkeys(named[other.key] for other in same) or [UNTUNED]
       found += [((name, at), run) for name in series]
   return found
+
+
+def names_of(runs: Sequence[Run]) -> dict[Key, str]:
+  """What each run is called without its seed: the values of the axes that vary, or its model; 'untuned'."""
+  whole = Kind("", "", "", "", "category", lambda value, facts: None, "nowhere")
+  varied = _varied(whole, runs)
+  return {run.key: _series(whole, run, varied, runs) if run.tuned else UNTUNED for run in runs}
 
 
 def _varied(kind: Kind, runs: Sequence[Run]) -> dict[str, list[str]]:
@@ -148,7 +157,7 @@ def _series(kind: Kind, run: Run, varied: Mapping[str, Sequence[str]], runs: Seq
   parts = [_told(axis, run.axes[axis]) for axis in varied[run.sweep]]
   if len({other.sweep for other in runs}) > 1:
     parts.insert(0, run.sweep)
-  return ", ".join(parts) or ("tuned" if kind.own_series else run.facts["model"] or "tuned")
+  return ", ".join(parts) or ("tuned" if kind.untuned == "series" else run.facts["model"] or "tuned")
 
 
 def _told(axis: str, value: Value) -> str:
@@ -162,6 +171,8 @@ def _told(axis: str, value: Value) -> str:
     return f"{value:,} tasks"
   if axis == "cot":
     return _rationales(value, {})
+  if axis == CLUSTERS_AXIS and value in (None, "none"):
+    return "all clusters"
   return f"{axis.replace('_', ' ')} {value}"
 
 

@@ -9,7 +9,7 @@ from flan_jax.sweeps.report.cells import Grid, Place, grid
 from flan_jax.sweeps.report.figure import Figure, Panel, Point, Series
 from flan_jax.sweeps.report.notes import notes
 from flan_jax.sweeps.report.reading import Reading
-from flan_jax.sweeps.report.words import parameters, percent
+from flan_jax.sweeps.report.words import listed, parameters, percent
 
 _MOST_PANELS = 8
 _ORDER = (UNTUNED, WITHOUT, WITH, ZERO_SHOT, BOTH, FEW_SHOT)  # of categories
@@ -22,10 +22,14 @@ def axis_figure(kind: Kind, reading: Reading) -> Figure | None:
   grids = [made for measure in reading.measures if (made := grid(reading, measure, places))]
   if not grids:
     return None
-  shown = grids[:_MOST_PANELS]
+  fair = [made for made in grids if made.fair]
+  shown = (fair or grids)[:_MOST_PANELS]
   panels = [_panel(kind, each) for each in shown]
   beside = _published_beside(kind, shown)
-  more = [f"{len(grids) - len(shown)} more ways of asking are in the table."] if len(grids) > len(shown) else []
+  more = [f"{len(fair) - len(shown)} more ways of asking are in the table."] if len(fair) > len(shown) else []
+  if fair and (mixed := [made for made in grids if not made.fair]):
+    names = listed([f"{made.measure.evaluation}/{made.measure.variant}" for made in mixed])
+    more.append(f"Not drawn: {names}, of tasks that some of the runs were trained on and others not.")
   if beside and kind.figure in ("tasks", "size"):
     more.append("The paper's panel has other tasks and models than ours: compare its shape, not its height.")
   return Figure(
@@ -48,7 +52,7 @@ def _panel(kind: Kind, made: Grid) -> Panel:
     series,
     kind.x_label,
     made.measure.score,
-    title=made.measure.label[0].upper() + made.measure.label[1:],
+    title=made.title,
     x_scale=kind.scale,
     categories=categories,
     chance=made.chance,

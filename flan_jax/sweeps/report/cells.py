@@ -11,6 +11,7 @@ from flan_jax.sweeps.report.reading import Key, Measure, Reading, Run, TaskScore
 from flan_jax.sweeps.report.statistics import Cell, Estimate, Sample
 
 Place = tuple[str, float | str]  # series and x
+_SPLITS = {"held_out": "held-out tasks", "seen": "new examples of tasks trained on"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Grid:
     runs: of each cell, those with scores; a run without training may stand in several cells.
     tasks: that all of them were asked.
     split: 'held_out' or 'seen' by what all of them were trained on; '' where the table does not say.
+    clusters: that the tasks belong to, where the table says so.
     chance: the mean over the tasks; None where there is none to mark.
     incomplete: runs that are left out since they lack tasks that most have.
   """
@@ -30,6 +32,7 @@ class Grid:
   runs: Mapping[Place, tuple[Run, ...]]
   tasks: tuple[str, ...]
   split: str
+  clusters: tuple[str, ...]
   chance: float | None
   incomplete: tuple[Run, ...]
   _sample: Sample
@@ -55,6 +58,17 @@ class Grid:
   def trained(self, place: Place) -> bool:
     """Whether the runs of a cell were."""
     return self.runs[place][0].tuned
+
+  @property
+  def fair(self) -> bool:
+    """Whether no run was trained on tasks that others were not."""
+    return self.split != "" or not self.measure.mixture
+
+  @property
+  def title(self) -> str:
+    """What was asked: 'Zero-shot prompts, held-out tasks'."""
+    label = self.measure.label[0].upper() + self.measure.label[1:]
+    return f"{label}, {_SPLITS[self.split]}" if self.measure.mixture and self.fair else label
 
   def places(self, series: str) -> list[Place]:
     """The trained cells of a series in the order of x where that is a number."""
@@ -94,6 +108,7 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
     runs={place: tuple(runs) for place, runs in cells.items()},
     tasks=tasks,
     split=split,
+    clusters=tuple(sorted({any_run[task].cluster for task in tasks} - {""})),
     chance=_chance([any_run[task] for task in tasks]),
     incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
     _sample=Sample(made, [names.index(stratum) for stratum in strata]),

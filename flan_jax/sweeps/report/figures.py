@@ -4,6 +4,9 @@ import pyarrow as pa
 
 from flan_jax.sweeps.report.axes import kinds_of
 from flan_jax.sweeps.report.axis_figures import axis_figure
+from flan_jax.sweeps.report.cluster_figure import cluster_figure
+from flan_jax.sweeps.report.compute_figure import compute_figure
+from flan_jax.sweeps.report.curves_figure import curves_figure
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.reading import read
 
@@ -20,4 +23,5 @@ def figures(table: pa.Table) -> list[Figure]:
   """
   reading = read(table)
   made = [axis_figure(kind, reading) for kind in kinds_of(reading.runs)]
+  made += [cluster_figure(reading), curves_figure(reading), compute_figure(reading)]
   return [each for each in made if each]

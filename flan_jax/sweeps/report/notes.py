@@ -30,6 +30,7 @@ def notes(
     *_of_missing_cells(kind, missing),
     *_of_incomplete(made),
     *_of_untuned(kind, runs),
+    *_of_counts(kind, runs),
   ]
 
 
@@ -44,7 +45,8 @@ def of_intervals(made: Grid, cells: Sequence[Sequence[Run]]) -> Iterator[str]:
     yield "One task: intervals are over its examples and say nothing of other tasks."
   else:
     few = ", which is few, and makes them wide" if tasks < _FEW_TASKS else ""
-    yield f"Intervals hold 95% of what other tasks of this kind would give; there are {tasks}{few}."
+    clusters = f", of {counted(len(made.clusters), 'cluster')} ({first_of(made.clusters)})" if made.clusters else ""
+    yield f"Intervals hold 95% of what other tasks of this kind would give; there are {tasks}{clusters}{few}."
   if seeds and max(seeds) == 1:
     yield "One seed each: what another seed would change is not in the intervals, so they are too narrow."
   elif seeds and min(seeds) < max(seeds):
@@ -84,3 +86,15 @@ def _of_incomplete(made: Grid) -> Iterator[str]:
 def _of_untuned(kind: Kind, runs: Sequence[Run]) -> Iterator[str]:
   if kind.figure in ("tasks", "size") and all(run.tuned for run in runs):
     yield "No untuned run: what tuning itself changes is not measured here."
+
+
+def _of_counts(kind: Kind, runs: Sequence[Run]) -> Iterator[str]:
+  """Where the axis counts tasks as a paper did, and the runs had others."""
+  told = {
+    run.axes["tasks"]: run.facts["tasks"]
+    for run in runs
+    if kind.figure == "tasks" and run.tuned and isinstance(run.axes["tasks"], int) and run.facts["tasks"] is not None
+  }
+  if other := {said: had for said, had in told.items() if said != had}:
+    pairs = listed([f"{said:,} stands for {had:,}" for said, had in sorted(other.items())])
+    yield f"The axis has its values as the sweep names them; tasks that were trained on: {pairs}."

@@ -40,7 +40,8 @@ class Run:
 
   @property
   def seed(self) -> int | None:
-    return self.axes.get("seed", self.facts["seed"])
+    seed = self.axes.get("seed")
+    return self.facts["seed"] if seed is None else seed
 
 
 @dataclasses.dataclass(frozen=True)

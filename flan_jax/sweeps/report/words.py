@@ -73,11 +73,12 @@ def parameters(number: float) -> str:
 
 def asked(grid: Grid) -> str:
   """What was asked, as a sentence has it: 'zero-shot prompts of 12 held-out tasks'."""
-  kinds = {"held_out": "held-out ", "seen": "trained-on "}
   if "" in grid.tasks:
     return grid.measure.label
-  kind = kinds.get(grid.split, "")
-  return f"{grid.measure.label} of {counted(len(grid.tasks), f'{kind}task')}"
+  number = len(grid.tasks)
+  if grid.split == "seen":
+    return f"{grid.measure.label} of new examples of {counted(number, 'task')} trained on"
+  return f"{grid.measure.label} of {counted(number, 'held-out task' if grid.split else 'task')}"
 
 
 def change(grid: Grid, pairs: Sequence[tuple], effect: Estimate) -> str:
