@@ -5,6 +5,7 @@ these hold). Hours are FLOPs over what the devices do (`rates`), as if all of th
 """
 
 import dataclasses
+import functools
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from flan_jax.sweeps.sweep import EqualExamples
 from flan_jax.sweeps.workload import Known, Workload
 from flan_jax.training.counts import Counts
 from flan_jax.training.flops import training_flops
+from flan_jax.training.optimizers import Optimizer
 from flan_jax.training.state import abstract_state, optimizer_arrays
 from flan_jax.training.train import Training
 
@@ -151,7 +153,7 @@ class _Sized:
 def _price(sized: _Sized, rate: Rate, evaluated: float | None) -> Price:
   run, counts, training = sized.run, sized.counts, sized.run.training
   steps = training.train_steps if run.tuned else 0
-  parameters, checkpoint_bytes = _sizes(training)
+  parameters, checkpoint_bytes = _sizes(training.model, training.optimizer)
   paper = compute.of_size(parameters)
   return Price(
     run=run.name,
@@ -180,11 +182,12 @@ def _is_published(paper: compute.Published, training: Training, steps: int) -> b
   return (paper.steps, paper.batch, rows) == (steps, training.batch_size, training.task_feature_lengths)
 
 
-def _sizes(training: Training) -> tuple[int, int]:
+@functools.lru_cache(maxsize=32)
+def _sizes(model: T5Config, optimizer: Optimizer) -> tuple[int, int]:
   """(parameters, bytes of a checkpoint: parameters and optimizer, uncompressed; its JSON is left out)."""
   # float32 by name: 'auto' would start the accelerator to know what it is.
-  model = Model(dataclasses.replace(training.model, dtype="float32"))
-  state = abstract_state(model, training.optimizer.transformation(lambda step: 0.0))
+  network = Model(dataclasses.replace(model, dtype="float32"))
+  state = abstract_state(network, optimizer.transformation(lambda step: 0.0))
   arrays = [*state.params.values(), *optimizer_arrays(state).values()]
   parameters = sum(math.prod(each.shape) for each in state.params.values())
   return parameters, sum(math.prod(each.shape) * each.dtype.itemsize for each in arrays)
