@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from flan_jax import terminal
 from flan_jax.cli import listings
-from flan_jax.sweeps import pricing, rates, workload
+from flan_jax.sweeps import pricing, rates, store_sizes, workload
 from flan_jax.sweeps.plan import Plan
 from flan_jax.sweeps.pricing import Price, PriceList
 
@@ -78,8 +78,20 @@ def assumptions(prices: PriceList) -> list[str]:
     f"Left out: {_evaluation(prices)}, held-out evaluations while training, preparing stores, start and compilation.",
     "Paper's rule: 3 x parameters x all slots of the rows. With rounded parameters it gives the finetuning FLOPs that "
     "Chung et al. 2022 print (Table 2).",
-    *([f"Stores: {len(prices.missing)} do not stand; their sizes are estimated."] if prices.missing else []),
+    *_missing_stores(prices),
   ]
+
+
+def _missing_stores(prices: PriceList) -> list[str]:
+  unseen = frozenset().union(*(price.missing for price in prices.prices if price.basis == workload.FULL_ROWS))
+  sampled = len(prices.missing - unseen)
+  lines = [f"Stores: {sampled:,} do not stand; their sizes are those of samples."] if sampled else []
+  if unseen:
+    lines.append(
+      f"Stores: of {len(unseen):,} tasks nothing is here; they have as many examples as published, else as their caps, "
+      f"of {store_sizes.TOKENS} tokens each."
+    )
+  return lines
 
 
 def _evaluation(prices: PriceList) -> str:

@@ -45,8 +45,8 @@ class Price:
     evaluated_seconds: that a finished run of this model took for all its evaluations, on average; None for none.
     checkpoint_bytes: one of them, with the optimizer's state.
     checkpoints: that are there when it is finished.
-    stores: bytes of each task's store by its folder; runs share them.
-    missing: those of these folders that do not stand, and are estimated.
+    stores: bytes of each task's store, see `workload.Workload`; runs share them.
+    missing: those of these that do not stand, and are estimated.
     note: why its basis is no better one.
   """
 

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from flan_jax import progress
-from flan_jax.data import length_sample, mixtures, packing, sources, store_writing, tokenising
+from flan_jax.data import length_sample, mixtures, packing, sources, tokenising
 from flan_jax.data.mixture_functions import parse
 from flan_jax.data.preparation import present
 from flan_jax.data.prepare import opened
@@ -30,7 +30,7 @@ from flan_jax.data.store import TaskStore
 from flan_jax.data.stream import Stream
 from flan_jax.data.vocabularies import PUBLIC, Vocabulary, load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import budgets
+from flan_jax.sweeps import budgets, store_sizes
 from flan_jax.training import feed
 from flan_jax.training.counts import Counts
 from flan_jax.training.train import Training
@@ -39,9 +39,6 @@ STORES, SAMPLE, FULL_ROWS, UNTUNED = "stores", "sample", "full rows", "untuned"
 _WINDOWS = 32  # planned of one run, at most: 1 to 3 seconds
 _SAMPLED_OF_A_TASK = 64
 _TASKS_OF_A_PROCESS = 200  # sampled in 3 to 10 seconds; starting a process takes one
-# Of a store beside its tokens, as those of demo have it: an example's 12 bytes of index (two lengths, a checksum) and
-# some 13 of origins; a task's manifest.
-_BYTES_OF_EXAMPLE, _BYTES_OF_MANIFEST = 25, 15_000
 
 
 @runtime_checkable
@@ -51,7 +48,7 @@ class Workload(Protocol):
   Attributes:
     basis: STORES, SAMPLE or FULL_ROWS; UNTUNED of a run that trains nothing.
     note: why nothing better was to be had; '' otherwise.
-    stores: bytes of each task's store by its folder, measured or estimated; empty where nothing is known.
+    stores: bytes of each task's store by its folder (by its name where its files are not here), measured or estimated.
     missing: those of these folders that do not stand yet, and whose bytes are estimated.
   """
 
@@ -116,7 +113,8 @@ def _workload(training: Training, known: Known) -> Workload:
     known.data[key] = _data(training, known)
   data = known.data[key]
   if isinstance(data, str):
-    return _Mean(FULL_ROWS, _full_row(training), training, {}, frozenset(), data)
+    sizes = store_sizes.published(training) if training.module is None else {}
+    return _Mean(FULL_ROWS, _full_row(training), training, sizes, frozenset(sizes), data)
   if data.stores is None:
     return _Mean(SAMPLE, _sampled_row(training, data), training, data.bytes, data.missing)
   return _Planned(feed.of_stores(training, data.vocabulary, data.stores).stream, training, data.bytes)
@@ -197,7 +195,7 @@ def _data(training: Training, known: Known) -> _Data | str:
   asked = feed.preparation(training, vocabulary)
   jobs = asked.jobs(mixture)
   missing = [job for job in jobs if not job.final.exists()]
-  standing = {job.final: _bytes_of(job.final) for job in jobs if job.final.exists()}
+  standing = {job.final: store_sizes.standing(job.final) for job in jobs if job.final.exists()}
   if not missing:
     return _Data(vocabulary, opened(jobs, mixture, training.data_dir), {}, standing, frozenset())
   pools = length_sample.sampled(
@@ -211,8 +209,7 @@ def _data(training: Training, known: Known) -> _Data | str:
     processes=min(os.cpu_count() or 1, math.ceil(len(jobs) / _TASKS_OF_A_PROCESS)),
     progress=progress.shown,
   )
-  itemsize = np.dtype(store_writing.token_dtype(vocabulary.size)).itemsize
-  estimated = {job.final: _bytes_like(pools[job.spec.name], training.variants, itemsize) for job in missing}
+  estimated = {job.final: store_sizes.like(pools[job.spec.name], training.variants, vocabulary.size) for job in missing}
   return _Data(vocabulary, None, pools, {**standing, **estimated}, frozenset(estimated))
 
 
@@ -229,16 +226,6 @@ def _is_about_files(error: FlanJaxError, training: Training) -> bool:
 
 def _has_file(vocabulary: str, data_dir: str | None) -> bool:
   return data_dir is not None and (pathlib.Path(data_dir) / PUBLIC[vocabulary][0]).is_file()
-
-
-def _bytes_of(store: pathlib.Path) -> int:
-  return sum(file.stat().st_size for file in store.iterdir())
-
-
-def _bytes_like(pool: length_sample.Pool, variants: int, itemsize: int) -> int:
-  """Of the store of a task, all of whose examples are like those sampled."""
-  tokens = (pool.lengths - 1).sum(axis=1).mean() if len(pool.lengths) else 0.0
-  return int(pool.examples * variants * (tokens * itemsize + _BYTES_OF_EXAMPLE)) + _BYTES_OF_MANIFEST
 
 
 def _sampled_row(training: Training, data: _Data) -> Float[np.ndarray, "counts"]:

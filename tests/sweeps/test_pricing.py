@@ -18,7 +18,7 @@ from flan_jax.data.stream import Position
 from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
-from flan_jax.sweeps import budgets, pricing, workload
+from flan_jax.sweeps import budgets, planning, pricing, workload
 from flan_jax.sweeps.plan import Plan, PlannedRun
 from flan_jax.sweeps.sweep import EqualExamples, EqualSteps
 from flan_jax.training.checkpoints import Saving
@@ -122,6 +122,18 @@ def test_without_any_data_full_rows_are_the_most_that_it_can_be(stores, tmp_path
   bound = price_of(toy_run(tmp_path / "run", stores, 9, vocabulary="t5"))  # its file is not here
   assert (bound.basis, "t5" in bound.note) == (workload.FULL_ROWS, True)
   assert toy.flops < bound.flops
+
+
+@pytest.mark.parametrize("name", [name for name in configuration.config_names("sweeps") if "flan2022" in name])
+def test_presets_of_the_papers_size_are_priced_with_nothing_downloaded(name, monkeypatch, capsys):
+  monkeypatch.delenv("FLAN_JAX_DATA_DIR", raising=False)
+  content = pricing_view.content(planning.load(name), "TPU v4", 64, None)
+  assert {run["basis"] for run in content["runs"] if run["tuned"]} == {workload.FULL_ROWS}
+  assert all(run["store_bytes"] > 1e6 and 0.1 < run["hours"] < 10 for run in content["runs"] if run["tuned"])
+  pricing_view.show(content)
+  said = capsys.readouterr().out
+  assert "the most that it can be" in said
+  assert "as many examples as published" in said
 
 
 @pytest.mark.parametrize("name", ["demmo", "flan2022_c", "demo(tasks=5000)"])
