@@ -29,7 +29,7 @@ _GROUPS = {
   "How it runs": ("model_dir", "launcher", "quick", "retry", "cores", "gpus"),
   "Of --launcher slurm": _OF_A_JOB,
   "Of --dry_run": ("accelerator", "devices", "utilisation"),
-  "Settings of all runs (and --gin.NAME=value)": (*_OF_RUNS, "gin_search_paths"),
+  "Settings of all runs (and --gin.NAME=value)": (*_OF_RUNS, "sharding", "gin_search_paths"),
 }
 
 
@@ -78,6 +78,7 @@ _GROUPS = {
 @click.option("--store_dir", metavar="DIR", help="Where prepared tasks are kept.")
 @click.option("--missing", type=click.Choice(["error", "skip"]), help="What to do where a task's file is absent.")
 @click.option("--initial_checkpoint", metavar="PATH", help="Parameters that all runs begin with.")
+@click.option("--sharding", metavar="NAME", help="How parameters lie on devices: a file of gin_configs/sharding.")
 @click.option("--gin_search_paths", metavar="D,D", help="More folders in which gin files are looked for.")
 @click.pass_context
 def command(context, sweep, dry_run, table, as_json, model_dir, launcher, quick, retry, gin_search_paths, **options):
@@ -112,19 +113,20 @@ def command(context, sweep, dry_run, table, as_json, model_dir, launcher, quick,
   from flan_jax.sweeps import folder, planning
 
   if table and (Path(sweep) / folder.RECORD).exists():
-    return _print_table(folder.read(Path(sweep)), as_json)
+    return _show_table(Path(sweep), as_json)
   plan = planning.load(
     sweep,
     folder=model_dir,
     quick=quick,
+    sharding=options["sharding"],
     options={name: options[name] for name in _OF_RUNS},
     bindings=context.obj or (),
     search_paths=gin_search_paths.split(",") if gin_search_paths else (),
   )
   if table:
-    return _print_table(folder.read(plan.folder), as_json)
+    return _show_table(plan.folder, as_json)
   if dry_run:
-    return _print_prices(plan, as_json, options["accelerator"], options["devices"], options["utilisation"])
+    return _show_prices(plan, as_json, options["accelerator"], options["devices"], options["utilisation"])
   from flan_jax.sweeps.launchers.settings import Settings
 
   names = [field.name for field in dataclasses.fields(Settings)]
@@ -155,17 +157,14 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
   click.echo(f"In {plan.folder}: table.csv, table.parquet. As figures: flan-jax report {plan.folder}")
 
 
-def _print_table(plan: "Plan", as_json: bool) -> None:
-  from flan_jax.cli import sweep_table_view
-  from flan_jax.sweeps import table as tables
+def _show_table(where: Path, as_json: bool) -> None:
+  from flan_jax.cli import sweep_table
+  from flan_jax.sweeps import folder
 
-  found = tables.write(plan)
-  sweep_table_view.show(plan, found, as_json)
+  sweep_table.show(folder.read(where), as_json)
 
 
-def _print_prices(
-  plan: "Plan", as_json: bool, accelerator: str, devices: int | None, utilisation: float | None
-) -> None:
+def _show_prices(plan: "Plan", as_json: bool, accelerator: str, devices: int | None, utilisation: float | None) -> None:
   from flan_jax.cli import pricing_view
 
   found = pricing_view.content(plan, accelerator, devices, utilisation)

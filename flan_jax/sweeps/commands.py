@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from flan_jax import configuration
 from flan_jax.sweeps.plan import EVALUATIONS, RUN_CONFIG, PlannedRun
 from flan_jax.sweeps.sweep import Evaluation
+from flan_jax.training.automatic import Auto
 from flan_jax.training.train import Training
 
 TRAIN = "train"
@@ -60,7 +62,7 @@ def _train(run: PlannedRun) -> tuple[str, ...]:
 def _evaluate(run: PlannedRun, evaluation: Evaluation) -> tuple[str, ...]:
   of_mixture = evaluation.mixture is not None
   options = {
-    **(_of_mixture(run, evaluation) if of_mixture else _of_suites(evaluation)),
+    **(_of_mixture(run, evaluation) if of_mixture else _of_suites(run, evaluation)),
     "examples": evaluation.examples,
     **_folders(run.training),
     # Ours carries its vocabulary; of another kind of checkpoint the run knows it.
@@ -81,13 +83,22 @@ def _of_mixture(run: PlannedRun, evaluation: Evaluation) -> dict[str, object]:
   }
 
 
-def _of_suites(evaluation: Evaluation) -> dict[str, object]:
+def _of_suites(run: PlannedRun, evaluation: Evaluation) -> dict[str, object]:
   return {
     "suite": ",".join(evaluation.suites),
     "mode": ",".join(evaluation.modes) or None,
     "n": ",".join(map(str, evaluation.paths)) or None,
     "split": evaluation.split,
+    "sharding": _sharding(run.training),
   }
+
+
+def _sharding(training: Training) -> str | None:
+  """The file of gin_configs/sharding by which a run's parameters lie; None where it has a partitioning of its own."""
+  if training.partitioning == Auto():  # chooses by the memory that training takes; this takes the least of it
+    return "fsdp"
+  names = (name for name in configuration.config_names("sharding") if name != "auto")
+  return next((name for name in names if configuration.partitioning(name) == training.partitioning), None)
 
 
 def _folders(training: Training) -> dict[str, object]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from flan_jax import configuration
 from flan_jax.errors import UsageError, first_of
 from flan_jax.sweeps.plan import Plan, PlannedRun
-from flan_jax.sweeps.sweep import EqualExamples, Sweep, Value
+from flan_jax.sweeps.sweep import Axis, EqualExamples, Sweep, Value
 from flan_jax.training.train import Training
 
 RUNS = "runs"  # of a sweep's folder: a folder a run
@@ -27,6 +27,7 @@ def load(
   *,
   folder: pathlib.Path | None = None,
   quick: bool = False,
+  sharding: str | None = None,
   options: Mapping[str, object] | None = None,
   bindings: Sequence[str] = (),
   search_paths: Sequence[str] = (),
@@ -37,6 +38,7 @@ def load(
     sweep: a gin file, or the name of one in gin_configs/sweeps.
     folder: of the sweep; None is runs/sweeps/NAME, with --quick NAME_quick.
     quick: whether the sweep's lines of that name are added.
+    sharding: a file of gin_configs/sharding without its ending, for all runs.
     options: short forms of a run's settings (a key of configuration.SHORT_FORMS) to values; None is left out.
     bindings: 'NAME=value' from --gin.NAME=value; of the runs or of the sweep.
     search_paths: see `configuration.parse`.
@@ -45,8 +47,8 @@ def load(
     UsageError: no such sweep, what `configuration.build` refuses, or a setting that an axis varies is given, too.
   """
   file = sweep if sweep.endswith(".gin") else configuration.our_file("sweeps", sweep, "sweep")
-  head = configuration.lines(gin_files=[file])
-  given = configuration.lines(gin_files=[file], options=options, bindings=bindings)[len(head) :]
+  head = configuration.lines(gin_files=[file], sharding=sharding)
+  given = configuration.lines(gin_files=[file], sharding=sharding, options=options, bindings=bindings)[len(head) :]
   if quick:
     configuration.parse([*head, *given], search_paths)
     head += configuration.build_part("sweep").quick
@@ -80,15 +82,17 @@ class _Builder:
     return tuple(ordered)
 
   def _run(self, axes: Mapping[str, Value]) -> PlannedRun:
-    tuned = not any(axis.untuned is not None and axes[axis.name] == axis.untuned for axis in self.sweep.axes)
+    tuned = not any(_is_untuned(axis, axes[axis.name]) for axis in self.sweep.axes)
     name = _name(axes)
-    lines = [*self.lines, *(line for axis in self.sweep.axes for line in axis.lines_of(axes[axis.name]))]
-    lines.append(f"MODEL_DIR = {str(self.folder / name)!r}")
     try:
-      training = self._trained(lines) if tuned else dataclasses.replace(self._trained(lines), train_steps=0)
+      training = self._trained(self._lines(axes, name))
     except UsageError as error:
       raise UsageError(f"run {name}: {error}") from error
-    return PlannedRun(name, axes, training, tuned)
+    return PlannedRun(name, axes, training if tuned else dataclasses.replace(training, train_steps=0), tuned)
+
+  def _lines(self, axes: Mapping[str, Value], name: str) -> list[str]:
+    varied = (line for axis in self.sweep.axes if axis.name in axes for line in axis.lines_of(axes[axis.name]))
+    return [*self.lines, *varied, f"MODEL_DIR = {str(self.folder / name)!r}"]
 
   def _trained(self, lines: list[str]) -> Training:
     """With a number of examples TRAIN_STEPS is for now what rows of one example each would take."""
@@ -100,17 +104,35 @@ class _Builder:
     return _built(lines, self.search_paths)
 
   def _merged(self, untuned: Sequence[PlannedRun]) -> dict[object, PlannedRun]:
-    """By what they begin with one run of those that begin alike; of an axis whose values all do it has no value."""
+    """By what they begin with one run of those that begin alike; it has no value of an axis that does not matter."""
     merged = {}
     for run in untuned:
       alike = [each for each in untuned if each.beginning == run.beginning]
-      axes = {
-        name: value if all(each.axes[name] == value for each in alike) else None for name, value in run.axes.items()
-      }
+      axes = {axis.name: run.axes[axis.name] if self._matters(axis, alike) else None for axis in self.sweep.axes}
       name = _name({each: value for each, value in axes.items() if value is not None})
       training = dataclasses.replace(run.training, model_dir=str(self.folder / name))
       merged.setdefault(run.beginning, PlannedRun(name, axes, training, tuned=False))
     return merged
+
+  def _matters(self, axis: Axis, alike: Sequence[PlannedRun]) -> bool:
+    """Whether what untuned runs begin with depends on an axis; the answer is the same when it gets more values."""
+    first, value = alike[0], alike[0].axes[axis.name]
+    if _is_untuned(axis, value):
+      return True
+    if len(axis.values) > 1:
+      return all(run.axes[axis.name] == value for run in alike)
+    if any(_bound(line) == configuration.MACROS["SEED"] for line in axis.lines_of(value)):
+      return first.training.initial_checkpoint_path is None
+    others = {name: each for name, each in first.axes.items() if name != axis.name}
+    try:
+      without = self._trained(self._lines(others, first.name))
+    except UsageError:  # the axis alone says what has to be said
+      return True
+    return dataclasses.replace(first, training=without).beginning != first.beginning
+
+
+def _is_untuned(axis: Axis, value: Value) -> bool:
+  return axis.untuned is not None and value == axis.untuned
 
 
 def _built(lines: Sequence[str], search_paths: Sequence[str]) -> Training:

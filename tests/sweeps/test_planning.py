@@ -48,6 +48,22 @@ def test_untuned_runs_that_begin_alike_are_one(plan_of):
   assert (given.checkpoint, given.trains) == ("gs://bucket/base", False)
 
 
+def test_an_untuned_run_is_called_the_same_when_axes_get_more_values(plan_of):
+  """So a sweep of one seed is extended to several, and does not measure its beginning again."""
+  few = ["seed/Axis.values=[0]", "cot/Axis.values=[True]"]
+  for options in ({}, {"initial_checkpoint": "gs://bucket/base"}):
+    (one,) = (run for run in plan_of(options=options, bindings=few).runs if not run.tuned)
+    first = next(run for run in plan_of(options=options).runs if not run.tuned)
+    assert (one.name, one.axes, one.config) == (first.name, first.axes, first.config)
+  sizes = ["cot/Axis.name = 'size'", "cot/Axis.lines = ['T5Config.emb_dim = {value}']"]
+  for values, names in {
+    "[8]": ["tasks-0_size-8_seed-0"],
+    "[8, 24]": ["tasks-0_size-8_seed-0", "tasks-0_size-24_seed-0"],
+  }.items():
+    plan = plan_of(*sizes, f"cot/Axis.values = {values}", "seed/Axis.values = [0]")
+    assert [run.name for run in plan.runs if not run.tuned] == names
+
+
 def test_quick_lines_come_before_the_command_line(plan_of):
   quick = plan_of(quick=True)
   assert {run.axes["seed"] for run in quick.runs} == {0}
@@ -148,7 +164,21 @@ def test_an_untuned_checkpoint_is_measured_as_the_tuned_ones_are(plan_of):
     "flan-jax eval gs://b/base --mixture demo_held_out --formats zero_shot --max_input_tokens 128 --max_new_tokens 32 "
     f"--examples 2 {shared}/held_out"
   )
-  assert shlex.join(suites.argv) == f"flan-jax eval gs://b/base --suite mmlu,bbh --mode direct,cot {shared}/suites"
+  assert shlex.join(suites.argv) == (
+    f"flan-jax eval gs://b/base --suite mmlu,bbh --mode direct,cot --sharding data_parallel {shared}/suites"
+  )
+
+
+@pytest.mark.parametrize(
+  ("sharding", "lines", "expected"),
+  [("two_d", [], "two_d"), ("auto", [], "fsdp"), (None, [], "data_parallel"), (None, ["Partitioning.model = 3"], None)],
+)
+def test_suites_are_asked_with_parameters_lying_as_in_training(plan_of, sharding, lines, expected):
+  suites = ["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmlu']", "seed/Axis.values = [0]"]
+  plan = plan_of(*suites, *lines, sharding=sharding)
+  _, evaluate = commands.of_run(plan.runs[-1], plan.sweep.evaluations)
+  given = dict(itertools.pairwise(evaluate.argv)).get("--sharding")
+  assert given == expected
 
 
 def test_every_command_is_one_that_the_command_line_takes(plan_of):

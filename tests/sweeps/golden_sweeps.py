@@ -1,0 +1,55 @@
+"""What the sweeps at the size of Flan 2022 resolve to, as committed text.
+
+`python -m tests.sweeps.golden_sweeps --write` makes it anew.
+
+A file a sweep: all settings of its first tuned run, and of each run what differs from that, with its commands.
+"""
+
+import pathlib
+import shlex
+import sys
+
+from flan_jax import configuration
+from flan_jax.sweeps import commands, planning
+from flan_jax.sweeps.plan import Plan, PlannedRun
+
+FOLDER = pathlib.Path(__file__).parent / "golden_sweeps"
+NAMES = tuple(name for name in configuration.config_names("sweeps") if name.startswith("flan2022_"))
+
+
+def resolved(name: str) -> Plan:
+  """A preset's plan, wherever data, stores and its folder may lie."""
+  return planning.load(name, folder=pathlib.Path("/SWEEP"), options={"data_dir": "/DATA", "store_dir": "/STORES"})
+
+
+def golden(name: str) -> str:
+  """The text of a sweep."""
+  plan = resolved(name)
+  first = next(run for run in plan.runs if run.tuned)
+  base = configuration.gin_text(first.training)
+  about = f"# {name}: {plan.sweep.title}\n# score {plan.sweep.score}, budget {plan.sweep.budget}"
+  return "\n".join([about, "", f"# {first.name}", base, *(_of_run(plan, run, base) for run in plan.runs)])
+
+
+def _of_run(plan: Plan, run: PlannedRun, base: str) -> str:
+  axes = ", ".join(f"{name} = {value!r}" for name, value in run.axes.items())
+  changed = [line for line in configuration.gin_text(run.training).splitlines() if line not in base.splitlines()]
+  argvs = [shlex.join(command.argv) for command in commands.of_run(run, plan.sweep.evaluations)]
+  return "\n".join([f"# {axes}: {run.config}", *changed, *(f"#   {argv}" for argv in argvs), ""])
+
+
+def main() -> None:
+  """Writes all files with --write; otherwise says which are not what they would be."""
+  changed = []
+  for name in NAMES:
+    path, text = FOLDER / f"{name}.gin", golden(name)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+      changed.append(path.name)
+      if "--write" in sys.argv:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+  print("changed:", ", ".join(changed) or "nothing")
+
+
+if __name__ == "__main__":
+  main()
