@@ -9,9 +9,10 @@ from typing import Literal
 from flan_jax.sweeps.report.figure import Figure, Panel, Point, Series
 from flan_jax.sweeps.report.scales import Axis, x_axis, y_axis
 
-HUES = 8  # of the style sheet; a ninth series begins again
+HUES = 8  # of the style sheet
 SHAPES = ("circle", "square", "up", "down")  # of ours, so that colour is not all that tells series apart
 OPEN = "diamond"  # of published points, never filled
+_CURVE = 7  # so many points are the course of something: shifted sideways, it would seem to run ahead or behind
 _DENSE = 24  # more points than these are a curve with a band, not marks with bars
 _DODGE, _DODGES = 0.011, 0.05  # of the axis, between two series whose bars would lie on each other, and all of them
 
@@ -105,7 +106,7 @@ def _shifts(panel: Panel, x: Axis, kind: str) -> list[float]:
   if kind == "rows":
     return [0.78 * ((index + 0.5) / count - 0.5) for index in range(count)]
   barred = [any(point.low is not None for point in series.points) for series in panel.series]
-  if sum(barred) < 2 or any(_is_dense(series) for series in panel.series):
+  if sum(barred) < 2 or any(len(series.points) >= _CURVE for series in panel.series):
     return [0.0] * count
   places = sorted({x.place(point.x) for series in panel.series for point in series.points})
   nearest = min((b - a for a, b in itertools.pairwise(places)), default=x.high - x.low)
@@ -117,13 +118,14 @@ def _line(series: Series, x: Axis, y: Axis, shift: float, number: int) -> Line:
   return Line(
     name=series.name,
     hue=number % HUES,
-    shape=OPEN if series.published else SHAPES[number % len(SHAPES)],
+    # A ninth series has the first one's hue in another shape.
+    shape=OPEN if series.published else SHAPES[(number + number // HUES) % len(SHAPES)],
     published=series.published,
     source=series.source,
     joined=series.joined,
     dense=_is_dense(series),
     marks=tuple(_marks(series.points, x, y, shift)),
-    fit=tuple((mark.x, mark.y) for mark in _marks(_within(series), x, y, shift)),
+    fit=tuple((mark.x, mark.y) for mark in _marks(_within(series), x, y, shift) if y.low <= mark.y <= y.high),
     fit_text=series.fit_text,
   )
 
@@ -143,8 +145,9 @@ def _marks(points: Sequence[Point], x: Axis, y: Axis, shift: float) -> Iterator[
 
 
 def _end(value: float | None, y: Axis) -> float | None:
+  """Of an interval, as far as the axis goes: what is above a whole is nobody's."""
   place = math.nan if value is None else y.place(value)
-  return place if math.isfinite(place) else None
+  return min(max(place, y.low), y.high) if math.isfinite(place) else None
 
 
 def _within(series: Series) -> list[Point]:

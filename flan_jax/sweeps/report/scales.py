@@ -69,7 +69,8 @@ def y_axis(panels: Sequence[Panel]) -> Axis:
   values += [max(0.0, panel.chance - 0.005) for panel in panels if panel.chance is not None]
   if unit == "points":
     values.append(0.0)
-  return _measured(label, values or [0.0], unit)
+  shares = [point.y for panel in panels for series in panel.series for point in series.points]
+  return _measured(label, values or [0.0], unit, shares)
 
 
 def number(value: float) -> str:
@@ -153,12 +154,12 @@ def _linear_x(label: str, values: Sequence[float]) -> Axis:
   return Axis(label, low - margin, high + margin, tuple((tick, number(round(tick, 10))) for tick in ticks))
 
 
-def _measured(label: str, values: Sequence[float], unit: str) -> Axis:
+def _measured(label: str, values: Sequence[float], unit: str, shares: Sequence[float]) -> Axis:
   low, high = min(values), max(values)
   if (lacking := _NARROWEST[unit] - (high - low)) > 0:
     low, high = low - lacking / 2, high + lacking / 2
-  if unit == "percent":  # no more than a whole; less than nothing only where something is, as normalised averages are
-    low, high = max(low, min(0.0, *values)), min(high, max(1.0, *values))
+  if unit == "percent":  # a whole is the most, and nothing the least but of normalised averages
+    low, high = max(low, min([0.0, *shares])), min(high, 1.0)
   step = _step((high - low) / _TICKS)
   if unit != "points" and 0 <= low < 0.2 * high:
     low = 0.0  # near enough: an axis from 0 shows proportions too

@@ -62,6 +62,24 @@ def test_bars_of_the_same_x_stand_beside_each_other_within_the_axis():
   assert max(columns[-1]) < panel.x.high
 
 
+def test_a_ninth_series_is_told_from_the_first():
+  points = [Point(1, 0.1)]
+  lines = laid(*[Series(f"s{n}", points) for n in range(24)]).lines
+  assert len({(line.hue, line.shape) for line in lines}) == 24
+
+
+def test_nothing_is_drawn_above_a_whole():
+  point = Point(1, 0.9, 0.8, 1.2)
+  line = laid(Series("a", [point, Point(3, 0.95)], fit=[Point(1, 0.9), Point(2, 1.1), Point(3, 0.95)])).lines[0]
+  assert line.marks[0].high == 1.0
+  assert [x for x, _ in line.fit] == [1, 3]
+
+
+def test_curves_are_not_shifted():
+  curves = [Series(name, [Point(x, 0.5, 0.4, 0.6) for x in range(7)]) for name in "ab"]
+  assert {mark.x for line in laid(*curves).lines for mark in line.marks} == set(range(7))
+
+
 def test_points_without_bars_stand_at_their_own_x():
   theirs = Series("theirs", [Point(x, 0.5) for x in (1, 2)], source=made_up.PAPER)
   lines = laid(*made_up.crowded().panels[0].series[:2], theirs).lines
