@@ -158,10 +158,12 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
 
 
 def _show_table(where: Path, as_json: bool) -> None:
-  from flan_jax.cli import sweep_table
+  from flan_jax.cli import sweep_table_view
   from flan_jax.sweeps import folder
+  from flan_jax.sweeps import table as tables
 
-  sweep_table.show(folder.read(where), as_json)
+  plan = folder.read(where)
+  sweep_table_view.show(plan, tables.write(plan), as_json)
 
 
 def _show_prices(plan: "Plan", as_json: bool, accelerator: str, devices: int | None, utilisation: float | None) -> None:

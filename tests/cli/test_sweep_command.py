@@ -23,15 +23,36 @@ def test_print_writes_the_folder_and_prints_what_is_to_be_done(said, tmp_path):
   command = ("sweep", toy_sweep(tmp_path), "--launcher", "print", "--model_dir", folder)
   script = said(*command, "--gin.seed/Axis.values=[7]", "--gin.BATCH_SIZE=2")
   record = json.loads((folder / "sweep.json").read_text())
-  assert [each["name"] for each in record["runs"]] == ["tasks-0_seed-7", *_of("True"), *_of("False")]
+  names = ["tasks-0_seed-7", "tasks-2_cot-True_seed-7", "tasks-2_cot-False_seed-7"]
+  assert [each["name"] for each in record["runs"]] == names
   assert script.count("-m flan_jax.sweeps.execution") == 3
   assert "BATCH_SIZE = 2\n" in (folder / "runs" / "tasks-0_seed-7" / "run.gin").read_text()
   assert said(*command, "--gin.seed/Axis.values=[7]", "--gin.BATCH_SIZE=2") == script
   assert said(*command, "--gin.seed/Axis.values=[7, 8]", "--gin.BATCH_SIZE=2").count("sweeps.execution") == 6
 
 
-def _of(cot):
-  return [f"tasks-2_cot-{cot}_seed-7"]
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_the_table_is_of_a_sweep_or_of_its_folder(by_folder, said, tmp_path):
+  """What has not begun has a line, too."""
+  folder, file = tmp_path / "sweep", toy_sweep(tmp_path)
+  said("sweep", file, "--launcher", "print", "--model_dir", folder)
+  named = (folder,) if by_folder else (file, "--model_dir", folder)
+  found = json.loads(said("sweep", *named, "--table", "--json"))
+  assert found["sweep"] == "toy"
+  assert {run["state"] for run in found["runs"]} == {"waiting"}
+  assert len(found["runs"]) == 6
+  assert (folder / "table.csv").exists()
+  assert (folder / "table.parquet").exists()
+
+
+def test_a_dry_run_writes_nothing(said, tmp_path):
+  folder = tmp_path / "sweep"
+  options = ("--dry_run", "--accelerator", "TPU v4", "--devices", 4, "--utilisation", 0.5, "--json")
+  found = json.loads(said("sweep", toy_sweep(tmp_path), "--model_dir", folder, "--store_dir", tmp_path / "s", *options))
+  assert len(found["runs"]) == 6
+  assert found["sums"]["flops"] > 0
+  assert not folder.exists()
+  assert not (tmp_path / "s").exists()
 
 
 @pytest.mark.parametrize(
