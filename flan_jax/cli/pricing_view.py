@@ -12,7 +12,7 @@ from flan_jax.sweeps import pricing, rates, store_sizes, workload
 from flan_jax.sweeps.plan import Plan
 from flan_jax.sweeps.pricing import Price, PriceList
 
-_ON_TERMINAL = ("run", "steps", "examples", "tokens", "FLOPs", "hours", "checkpoints")
+_ON_TERMINAL = ("run", "steps", "examples", "tokens", "FLOPs", "hours", "disk")
 _NOTES = 3  # on what is missing; --json has that of each run
 _BASES = {
   workload.STORES: "stores that stand, planned as the runs will read them; exact for the first 32 windows of each",
@@ -48,6 +48,7 @@ def content(plan: Plan, accelerator: str, devices: int | None, utilisation: floa
       "tokens": sum(price.tokens for price in prices.prices),
       "device_hours": prices.device_hours,
       "hours": prices.hours,
+      "evaluation_hours": prices.evaluation_hours,
       "stores": len(prices.stores),
       "missing_stores": len(prices.missing),
       "store_bytes": sum(prices.stores.values()),
@@ -95,10 +96,10 @@ def _missing_stores(prices: PriceList) -> list[str]:
 
 
 def _evaluation(prices: PriceList) -> str:
-  seconds = [price.evaluated_seconds for price in prices.prices if price.evaluated_seconds is not None]
-  if not seconds:
-    return "evaluation"
-  return f"evaluation (in finished runs {sum(seconds) / len(seconds):,.0f} s each)"
+  hours = prices.evaluation_hours
+  if hours is None:
+    return "evaluation (known when a first run is finished)"
+  return f"evaluation ({hours:.3g} hours for all runs, one after another, if they take as long as the finished ones)"
 
 
 def show(content: dict[str, Any]) -> None:
@@ -131,6 +132,7 @@ def _line(run: dict[str, Any], rate: dict[str, Any]) -> dict[str, Any]:
     "pretraining": f"{run['pretraining_flops']:.3g}" if run["pretraining_flops"] else "",
     "hours": f"{hours:,.3g}",
     "parameters": run["parameters"],
+    "disk": size(run["checkpoints"] * run["checkpoint_bytes"]),
     "checkpoints": f"{run['checkpoints']} x {size(run['checkpoint_bytes'])}",
     "stores": size(run["store_bytes"]) if run["store_bytes"] else "",
     "from": run["basis"],

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import math
 import pathlib
+import statistics
 from collections.abc import Mapping, Sequence
 
 from flan_jax.models.configs import T5Config
@@ -42,7 +43,8 @@ class Price:
     paper_flops: the paper's rule, 3 * parameters * all slots.
     pretraining_flops: of what it begins with, published or counted; None where neither is.
     published_flops: printed by the paper for this very model, batch, rows and steps; None for another run.
-    evaluated_seconds: that a finished run of this model took for all its evaluations, on average; None for none.
+    evaluated_seconds: that finished runs took for all their evaluations, on average: those of this model, else all;
+      None where none is finished.
     checkpoint_bytes: one of them, with the optimizer's state.
     checkpoints: that are there when it is finished.
     stores: bytes of each task's store, see `workload.Workload`; runs share them.
@@ -95,6 +97,12 @@ class PriceList:
     return self.device_hours / self.rate.devices
 
   @property
+  def evaluation_hours(self) -> float | None:
+    """Of all runs, one after another, where the finished ones tell."""
+    seconds = [price.evaluated_seconds for price in self.prices]
+    return None if None in seconds else sum(seconds) / 3600
+
+  @property
   def stores(self) -> dict[pathlib.Path, int]:
     """Bytes of each store, once."""
     return {folder: size for price in self.prices for folder, size in price.stores.items()}
@@ -125,7 +133,8 @@ def priced(
   sized = [_Sized.of(run, plan, known) for run in plan.runs]
   rate = rates.rate(accelerator, devices, utilisation, _measured(sized))
   evaluated = _evaluated(sized)
-  return PriceList(rate, [_price(each, rate, evaluated.get(each.run.training.model)) for each in sized])
+  mean = statistics.fmean(evaluated.values()) if evaluated else None
+  return PriceList(rate, [_price(each, rate, evaluated.get(each.run.training.model, mean)) for each in sized])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +230,7 @@ def _evaluated(sized: Sequence[_Sized]) -> dict[T5Config, float]:
     stages = _stages(each.run)
     if len(stages) > 1:
       seconds.setdefault(each.run.training.model, []).append(sum(stages.values()) - stages.get(TRAIN, 0.0))
-  return {model: sum(took) / len(took) for model, took in seconds.items()}
+  return {model: statistics.fmean(took) for model, took in seconds.items()}
 
 
 def _stages(run: PlannedRun) -> dict[str, float]:

@@ -14,9 +14,9 @@ CPU = "cpu"
 # What finetuning reached in the source paper: 5.6e21 FLOPs (Flan-PaLM 540B, Table 2) in 37 hours on 512 TPU v4 (its
 # section 2.2) of 275e12 FLOP/s are 5.6e21 / (37 * 3600 * 512 * 275e12) = 0.299.
 UTILISATION = 0.3
-# A core of an AMD EPYC did 80e9 FLOP/s in numpy products of matrices, and 38.6e9 training t5_demo, 128 wide; a network
-# half as wide reached some 0.6 of that.
-CPU_UTILISATION = 0.48
+# A core of an AMD EPYC does 90e9 FLOP/s in numpy's products of matrices. 3,500 steps of quickstart, 1.11e13 FLOPs, took
+# 300 s on each of four, start and compilation included: 37e9. A network half as wide reached some 0.6 of that.
+CPU_UTILISATION = 0.41
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,11 @@ def _of_cpu(cores: int, utilisation: float | None, measured: Mapping[T5Config, f
     said = f"{mean / 1e9:.3g}e9 FLOP/s a core, measured in finished runs of this sweep, start and compilation included"
     return Rate(CPU, cores, mean, said, measured)
   peak, share = product_flops_per_s(), CPU_UTILISATION if utilisation is None else utilisation
-  whose = "assumed, as t5_demo reached; less of smaller models" if utilisation is None else "given"
+  whose = (
+    "assumed: 3,500 steps of t5_demo reached it, smaller models and shorter runs less"
+    if utilisation is None
+    else "given"
+  )
   said = f"{peak / 1e9:.3g}e9 FLOP/s a core in numpy's products of matrices, timed here; of which {share:g} ({whose})"
   return Rate(CPU, cores, peak * share, said)
 

@@ -206,6 +206,7 @@ def test_a_cpu_is_as_fast_as_it_was_in_finished_runs(finished):
   assert done.device_hours * 3600 == pytest.approx(4.0)
   assert other.device_hours == pytest.approx(done.device_hours * other.flops / done.flops)
   assert other.evaluated_seconds == 6.0
+  assert prices.evaluation_hours == pytest.approx(12 / 3600)
   assert "measured" in prices.rate.said
 
 
@@ -213,7 +214,7 @@ def test_a_run_of_other_settings_measures_nothing(finished):
   changed = dataclasses.replace(finished.runs[0].training, learning_rate=0.5)
   prices = pricing.priced(plan_of(changed, folder=finished.folder), "cpu", 1, None)
   assert "measured" not in prices.rate.said
-  assert prices.prices[0].evaluated_seconds is None
+  assert prices.prices[0].evaluated_seconds is prices.evaluation_hours is None
 
 
 def test_a_pipe_gets_plain_lines_and_json_is_json(finished, capsys):
