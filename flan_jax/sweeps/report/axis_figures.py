@@ -66,6 +66,7 @@ def _series(kind: Kind, made: Grid, name: str, categories: Sequence[str]) -> Ser
   return Series(
     name,
     [_point(kind, made, place) for place in places],
+    joined=len(places) > 2,  # a line through two points would look like more than it is
     fit=fitted.points if fitted else (),
     fit_text=_fit_text(kind, fitted) if fitted else "",
   )

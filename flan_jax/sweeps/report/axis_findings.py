@@ -14,6 +14,7 @@ from flan_jax.sweeps.report.statistics import Estimate
 from flan_jax.sweeps.report.words import asked, change, finding, listed, parameters, percent, with_interval
 
 Pair = tuple[Place, Place]  # from, to
+_TOP = 0.98
 _ENOUGH_EXAMPLES = 64  # Wang et al. 2022, section 7.1: from here on more change little
 
 
@@ -45,7 +46,17 @@ def effect_of(made: Grid, pairs: Sequence[Pair]) -> Estimate:
 
 def _changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None) -> Finding:
   effect = effect_of(made, pairs)
-  return finding(f"{what}, the score on {asked(made)} changes {change(made, pairs, effect)}.", effect, of)
+  places = [place for pair in pairs for place in pair]
+  return finding(f"{what}, {asked(made)} changes {change(made, pairs, effect)}.", effect, of, _stuck(made, places))
+
+
+def _stuck(made: Grid, places: Sequence[Place]) -> str:
+  """Why the scores of all these cells could not move; '' where they could."""
+  if not any(made.above_chance(place) for place in places):
+    return "None of these scores is above guessing, so they tell nothing of an effect."
+  if made.measure.bounded and all(made.mean(place).value > _TOP for place in places):
+    return "All of these scores are near the top, so they tell nothing of an effect."
+  return ""
 
 
 def _nothing(what: str, of: Claim) -> Finding:
@@ -53,16 +64,26 @@ def _nothing(what: str, of: Claim) -> Finding:
 
 
 def _of_tasks(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
-  for index, made in enumerate(grids):
-    ends = _ends(made)
-    if ends:
-      what = f"With {_x(ends, 1)} tasks to train on instead of {_x(ends, 0)}"
-      yield _changed(made, ends, what, claim("tasks", "more_tasks") if index == 0 else None)
-    elif index == 0:
-      yield _nothing("no series has scores for two numbers of tasks", claim("tasks", "more_tasks"))
+  ends, of = _ends(grids[0]), claim("tasks", "more_tasks")
+  if ends:
+    yield _changed(grids[0], ends, f"With {_x(ends, 1)} tasks to train on instead of {_x(ends, 0)}", of)
+    yield from _elsewhere(grids[1:])
+  else:
+    yield _nothing("no series has scores for two numbers of tasks", of)
   yield from _of_tuning(grids[0], claim("tasks", "tuning_helps"))
   yield from _of_slopes(grids[0], "tasks", claim("tasks", "log_linear"))
   yield from _of_plane(grids[0])
+
+
+def _elsewhere(grids: Sequence[Grid]) -> Iterator[Finding]:
+  """The same change in other ways of asking, in one sentence."""
+  told = [
+    f"{made.title[0].lower() if made.measure.mixture else made.title[0]}{made.title[1:]}: {with_interval(effect)}"
+    for made in grids
+    if (ends := _ends(made)) and (effect := effect_of(made, ends))
+  ]
+  if told:
+    yield finding(f"The same in other ways of asking: {'; '.join(told)}.", None, None)
 
 
 def _of_tuning(made: Grid, of: Claim) -> Iterator[Finding]:
@@ -88,8 +109,10 @@ def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
       weights[place] = weights.get(place, 0.0) + weight / len(fitted)
   slope = made.estimate(weights)
   over = f", the mean of {len(fitted)} series" if len(fitted) > 1 else ""
-  text = f"Ten times the {what} go with {with_interval(slope)} on {asked(made)}{over}, by a line in their logarithm."
-  yield finding(text, slope, of)
+  text = (
+    f"For ten times the {what}, by a line in their logarithm, {asked(made)} changes by {with_interval(slope)}{over}."
+  )
+  yield finding(text, slope, of, _stuck(made, list(weights)))
 
 
 def _of_plane(made: Grid) -> Iterator[Finding]:
@@ -102,8 +125,9 @@ def _of_plane(made: Grid) -> Iterator[Finding]:
       sizes.append(size)
   if both := fits.plane(made, places, sizes):
     of_tasks, of_size = both
-    text = f"Fitted together over {len(places)} means: ten times the tasks go with {with_interval(of_tasks)}"
-    yield finding(f"{text}, ten times the parameters with {with_interval(of_size)}.", of_tasks, None)
+    text = f"Both fitted together over {len(places)} means, {asked(made)} changes by {with_interval(of_tasks)}"
+    text = f"{text} for ten times the tasks and by {with_interval(of_size)} for ten times the parameters."
+    yield finding(text, of_tasks, None)
 
 
 def _of_size(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
@@ -221,7 +245,7 @@ def _only(made: Grid) -> Finding:
   place = next(iter(made.runs))
   mean = made.mean(place)
   interval = "" if mean.low is None else f" (95% interval {percent(mean.low)} to {percent(mean.high)})"
-  text = f"{place[0]}: {percent(mean.value)}{interval} on {asked(made)}; nothing to compare it with."
+  text = f"{place[0]}: {percent(mean.value)}{interval} is {asked(made)}; nothing to compare it with."
   return finding(text, None, None)
 
 

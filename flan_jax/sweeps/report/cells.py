@@ -55,6 +55,13 @@ class Grid:
     estimate = self.estimate({place: 1.0})
     return estimate.within(0.0, 1.0) if self.measure.bounded else estimate
 
+  def above_chance(self, place: Place) -> bool:
+    """Whether a cell is better than guessing, by the interval of the difference task by task."""
+    weights = np.zeros(len(self._sample.means))
+    weights[self._columns[place]], weights[-1] = 1.0, -1.0
+    excess = self._sample.estimate(weights)
+    return excess.value > 0 if excess.low is None else excess.low > 0
+
   def trained(self, place: Place) -> bool:
     """Whether the runs of a cell were."""
     return self.runs[place][0].tuned
@@ -111,7 +118,7 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
     clusters=tuple(sorted({any_run[task].cluster for task in tasks} - {""})),
     chance=_chance([any_run[task] for task in tasks]),
     incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
-    _sample=Sample(made, [names.index(stratum) for stratum in strata]),
+    _sample=Sample([*made, _guessing([any_run[task] for task in tasks])], [names.index(stratum) for stratum in strata]),
     _columns={place: columns[tuple(run.key for run in runs)] for place, runs in cells.items()},
   )
 
@@ -147,6 +154,11 @@ def _cell(reading: Reading, measure: Measure, runs: Sequence[Run], tasks: Sequen
         means[score.stratum].append(value)
       row += (average.value - sum(statistics.fmean(some) for some in means.values())) / strata
   return Cell(values, np.array([score.n for score in found[0]], dtype=float), trained=runs[0].tuned)
+
+
+def _guessing(scores: Sequence[TaskScore]) -> Cell:
+  """What guessing would score in each task: a cell as others, the last of a sample."""
+  return Cell(np.array([[score.chance or 0.0 for score in scores]]), np.zeros(len(scores)), trained=False)
 
 
 def _chance(scores: Sequence[TaskScore]) -> float | None:

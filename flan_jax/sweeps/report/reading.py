@@ -17,6 +17,7 @@ from flan_jax.sweeps.sweep import Value
 AXIS = "axis."
 NORMALISED_AVERAGE = "normalised_average"
 Key = tuple[str, str]  # of a run: sweep and name
+_SUITES = {"mmlu": "MMLU", "bbh": "BBH", "tydiqa": "TyDiQA", "mgsm": "MGSM"}
 _MODES = {"direct": "direct prompts", "cot": "chain-of-thought prompts"}
 _VARIANTS = {name: f"{words} prompts" for name, words in FORMATS.items()}
 
@@ -62,7 +63,8 @@ class Measure:
     if self.mixture:
       return _VARIANTS.get(self.variant, self.variant)
     mode, _, paths = self.variant.partition("@")
-    return f"{self.suite.upper()}, {_MODES.get(mode, mode)}{f', {paths} paths' if paths else ''}"
+    suite = _SUITES.get(self.suite, self.suite.replace("_", " "))
+    return f"{suite}, {_MODES.get(mode, mode)}{f', {paths} paths' if paths else ''}"
 
   @property
   def score(self) -> str:

@@ -92,8 +92,9 @@ class Sample:
       drawn[:, alike] += self._of_examples @ weights[alike].T
     low, high = np.quantile(drawn, _MIDDLE, axis=0)
     unknown = np.ptp(drawn, axis=0) < 1e-12
+    # Where all answers are right or all wrong, the examples' draws lie on one side of the value.
     return [
-      Estimate(float(value), *((None, None) if nothing else (float(a), float(b))))
+      Estimate(float(value), *((None, None) if nothing else (float(min(a, value)), float(max(b, value)))))
       for value, a, b, nothing in zip(weights @ self.means, low, high, unknown, strict=True)
     ]
 

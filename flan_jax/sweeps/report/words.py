@@ -72,10 +72,16 @@ def parameters(number: float) -> str:
 
 
 def asked(grid: Grid) -> str:
-  """What was asked, as a sentence has it: 'zero-shot prompts of 12 held-out tasks'."""
+  """What was measured, as a sentence has it: 'the score on zero-shot prompts of 12 held-out tasks'."""
+  number = len(grid.tasks)
+  if not grid.measure.bounded:
+    return f"the {grid.measure.label}" + ("" if "" in grid.tasks else f" over {counted(number, 'task')}")
+  return f"the score on {_questions(grid, number)}"
+
+
+def _questions(grid: Grid, number: int) -> str:
   if "" in grid.tasks:
     return grid.measure.label
-  number = len(grid.tasks)
   if grid.split == "seen":
     return f"{grid.measure.label} of new examples of {counted(number, 'task')} trained on"
   return f"{grid.measure.label} of {counted(number, 'held-out task' if grid.split else 'task')}"
@@ -90,11 +96,17 @@ def change(grid: Grid, pairs: Sequence[tuple], effect: Estimate) -> str:
   return f"by {with_interval(effect)} on average over {len(pairs)} series ({listed(each)})"
 
 
-def finding(sentence: str, effect: Estimate | None, claim: Claim | None) -> Finding:
-  """A sentence with the verdict on the claim, if there is one and anything could be computed."""
+def finding(sentence: str, effect: Estimate | None, claim: Claim | None, stuck: str = "") -> Finding:
+  """A sentence with the verdict on the claim, if there is one and anything could be computed.
+
+  Args:
+    stuck: why scores could not have moved; then only a change that was expected and found counts.
+  """
   numbers = (None, None, None) if effect is None else (effect.value, effect.low, effect.high)
   if claim is None:
     return Finding(sentence, effect=numbers[0], low=numbers[1], high=numbers[2])
   verdict = claim.verdict(effect) if effect else "can't tell"
+  if stuck and (verdict, claim.expects) != ("supports", "more"):
+    verdict, sentence = "can't tell", f"{sentence} {stuck}"
   paper = claim.source.partition(" (")[0]
   return Finding(f"{sentence} {_VERDICTS[verdict].format(paper=paper)}", claim.text, verdict, *numbers)

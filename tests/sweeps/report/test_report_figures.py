@@ -80,7 +80,7 @@ def test_each_size_is_a_series_with_its_untuned_run_at_0():
   ours = [series for series in figure.panels[0].series if not series.published]
   assert [series.name for series in ours] == SIZES["model"]
   assert all([point.x for point in series.points] == [0, 10, 40, 160] for series in ours)
-  assert any("Fitted together" in finding.sentence for finding in figure.findings)
+  assert any("fitted together" in finding.sentence for finding in figure.findings)
 
 
 def test_an_untuned_run_of_one_base_stands_in_every_series_of_its_model():
@@ -165,7 +165,7 @@ def test_one_seed_one_value_no_axis():
 def test_never_a_line_through_two_points():
   figure = figures_of(made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False))["tasks"]
   assert not any(series.fit for series in figure.panels[0].series)
-  assert not any("Ten times" in finding.sentence for finding in figure.findings)
+  assert not any("ten times" in finding.sentence for finding in figure.findings)
 
 
 def test_missing_cells_and_failed_runs_are_told():
@@ -227,3 +227,39 @@ def test_an_empty_table_has_no_figures():
 def test_the_same_table_gives_the_same_figures():
   table = made_up_table({"tasks": [0, 10, 160], **SEEDS})
   assert [dataclasses.asdict(each) for each in figures(table)] == [dataclasses.asdict(each) for each in figures(table)]
+
+
+def test_scores_at_the_floor_or_at_the_top_tell_nothing():
+  for base in (-9.0, 9.0):
+    table = made_up_table(TASKS, Effects(base=base, tasks=0.0, untuned=base, task=0.0, seeds=0.0), losses=False)
+    figure = figures_of(table)["tasks"]
+    assert set(verdicts(figure)) == {"can't tell"}
+    assert all("tell nothing of an effect" in finding.sentence for finding in figure.findings if finding.claim)
+
+
+def test_two_points_are_not_joined():
+  figure = figures_of(made_up_table({"tasks": [10, 160], **SEEDS}, losses=False))["tasks"]
+  assert not figure.panels[0].series[0].joined
+
+
+def test_evaluations_that_are_unfair_to_some_runs_are_not_drawn():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False)
+  few_shot = changed(
+    table,
+    "split",
+    lambda row: (
+      "seen" if row["variant"] == "few_shot" and (row["tasks"] == 160) == (row["task"] < "k") else row["split"]
+    ),
+  )
+  figure = figures_of(few_shot)["tasks"]
+  assert [panel.title for panel in figure.panels[:2]] == [
+    "Zero-shot prompts, held-out tasks",
+    "Rationale prompts, held-out tasks",
+  ]
+  assert any("Not drawn: held_out/few_shot" in note for note in figure.notes)
+
+
+def test_tasks_counted_as_in_a_paper_are_told():
+  table = made_up_table({"tasks": [0, 89, 1836], **SEEDS}, losses=False)
+  fewer = changed(table, "tasks", lambda row: 60 if row["tasks"] == 89 else row["tasks"])
+  assert any("89 stands for 60" in note for note in figures_of(fewer)["tasks"].notes)
