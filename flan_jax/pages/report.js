@@ -220,9 +220,9 @@ showFigures();
 showRuns();
 drawPanels();
 new ResizeObserver(drawPanels).observe(byId("figures"));
-// On paper all of it stands open.
+// On paper all of it stands open, but for numbers that a reader has left closed.
 addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((each) => (each.open = true));
+  document.querySelectorAll("details:not(.numbers)").forEach((each) => (each.open = true));
   drawPanels();
 });
 document.documentElement.dataset.ready = "";

@@ -73,15 +73,16 @@ def laid_out(figure: Figure) -> list[LaidPanel]:
   side by side they are compared.
   """
   names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
-  alike: dict[tuple, list[Panel]] = {}
+  alike: dict[tuple[str, ...], list[Panel]] = {}
   for panel in figure.panels:
     alike.setdefault(_measure(panel), []).append(panel)
   return [_laid(panel, y_axis(alike[_measure(panel)]), names) for panel in figure.panels]
 
 
-def _measure(panel: Panel) -> tuple[str, str, bool]:
-  """Ours and published points are of different tasks, whatever the measure is called."""
-  return panel.y_label, panel.y_unit, all(series.published for series in panel.series)
+def _measure(panel: Panel) -> tuple[str, ...]:
+  """What panels must have in common: ours and published points are of different tasks, losses of different sets."""
+  apart = panel.title if panel.y_unit == "nats" else ""
+  return panel.y_label, panel.y_unit, str(all(series.published for series in panel.series)), apart
 
 
 def in_rows(panel: Panel) -> bool:

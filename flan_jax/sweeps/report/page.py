@@ -16,7 +16,7 @@ from flan_jax.sweeps.report.scales import measured, number
 
 FILE = "index.html"
 _SCRIPTS = ("elements.js", "data.js", "charts.js", "report.js")
-_MOST_NUMBERS = 400  # in a table under a figure; of longer curves every so manieth point stands there
+_MOST_NUMBERS = 120  # in a table under a figure; of longer curves every so manieth point stands there
 
 
 def write_page(figures: Sequence[Figure], table: pa.Table, about: Mapping[str, Any], path: Path) -> None:

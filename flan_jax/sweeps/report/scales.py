@@ -1,6 +1,7 @@
 """Axes worked out: where a value stands, from where to where, and which ticks. Picture and page draw the same ones."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -144,13 +145,17 @@ def _round_numbers(first: float, last: float) -> list[float]:
 
 
 def _linear_x(label: str, values: Sequence[float]) -> Axis:
-  low, high = (min(values), max(values)) if values else (0, 1)
+  low, high = (min(values), max(values)) if values else (0.0, 0.0)
   if high - low <= 1e-9 * abs(high):
     half = max(0.5, 0.1 * abs(high))
     return Axis(label, low - half, high + half, ((float(low), number(low)),))
-  step = _step((high - low) / _TICKS)
-  ticks = [step * index for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
   margin = 0.04 * (high - low)
+  distinct = sorted(set(values))
+  if len(distinct) <= _TICKS and min(b - a for a, b in itertools.pairwise(distinct)) > 0.1 * (high - low):
+    ticks = [float(value) for value in distinct]
+  else:
+    step = _step((high - low) / _TICKS)
+    ticks = [step * index for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
   return Axis(label, low - margin, high + margin, tuple((tick, number(round(tick, 10))) for tick in ticks))
 
 

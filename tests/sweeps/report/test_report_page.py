@@ -175,9 +175,11 @@ def test_a_new_width_draws_anew(page):
   page.wait(f"document.querySelector('#tasks svg').getAttribute('width') !== '{before}'")
 
 
-def test_on_paper_all_stands_open(page):
+def test_on_paper_all_stands_open_but_numbers_that_were_closed(page):
+  page.click("#tasks summary")
   page.ask("dispatchEvent(new Event('beforeprint'))")
-  assert page.count("details:not([open])") == 0
+  assert page.count("details:not([open])") == len(made_up.ALL) - 1
+  assert page.ask("document.querySelector('#tasks .numbers').open")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -75,6 +75,14 @@ def test_a_log_axis_has_ticks_at_its_values_and_a_place_for_none(values):
   assert x_axis(panel([Point(x, 0.5) for x in values], x_scale="log")).zero is None
 
 
+def test_a_few_values_far_apart_are_the_ticks_of_a_linear_axis():
+  def labels(*values):
+    return [label for _, label in x_axis(panel([Point(x, 0.5) for x in values])).ticks]
+
+  assert labels(500, 1000, 1500) == ["500", "1,000", "1,500"]
+  assert labels(0, 1, 500, 1000) == ["0", "200", "400", "600", "800", "1,000"]
+
+
 def test_many_values_get_round_ticks():
   axis = x_axis(panel([Point(float(x), 0.5) for x in range(3, 2000, 40)], x_scale="log"))
   assert [label for _, label in axis.ticks] == ["10", "100", "1,000"]
