@@ -8,6 +8,7 @@ from flan_jax.sweeps import compute
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
 from flan_jax.sweeps.report.reading import Reading, Run
+from flan_jax.sweeps.report.scales import scientific
 from flan_jax.sweeps.report.statistics import Estimate
 from flan_jax.sweeps.report.words import finding, listed, parameters
 
@@ -49,7 +50,9 @@ def _pretraining(runs: Sequence[Run]) -> float | None:
 
 def _series(name: str, flops: dict[int, float], runs: dict[int, list[Run]]) -> Series:
   points = [
-    Point(float(size), value, text=f"{runs[size][0].facts['model'] or parameters(size)}, {name}: {value:.2g} FLOPs")
+    Point(
+      float(size), value, text=f"{runs[size][0].facts['model'] or parameters(size)}, {name}: {scientific(value)} FLOPs"
+    )
     for size, value in flops.items()
   ]
   return Series(name, points)
@@ -67,7 +70,9 @@ def _published() -> list[Series]:
     ):
       points = [
         Point(
-          float(row.parameters), getattr(row, flops), text=f"{row.model}: {getattr(row, flops):.2g} FLOPs\n{_TABLE_2}"
+          float(row.parameters),
+          getattr(row, flops),
+          text=f"{row.model}: {scientific(getattr(row, flops))} FLOPs\n{_TABLE_2}",
         )
         for row in of
       ]
@@ -79,7 +84,9 @@ def _findings(sizes: dict[int, list[Run]], before: dict[int, float | None]) -> l
   of = claim("compute", "tuning_is_cheap")
   shares = {size: _tuning(runs) / before[size] for size, runs in sizes.items() if before[size]}
   if not shares:
-    taken = listed([f"{_tuning(runs):.1e} FLOPs with {parameters(size)} parameters" for size, runs in sizes.items()])
+    taken = listed(
+      [f"{scientific(_tuning(runs))} FLOPs with {parameters(size)} parameters" for size, runs in sizes.items()]
+    )
     text = f"Tuning took {taken}. What it began with was not pretrained, or it is not known for how long."
     return [finding(text, None, of)]
   each = listed([f"{100 * share:.2g}% of them at {parameters(size)} parameters" for size, share in shares.items()])
