@@ -109,16 +109,18 @@ def _lines(plan: Plan) -> Iterator[Show]:
   """For a pipe or a file."""
   del plan
   said: dict[str, str] = {}
-  said_all = time.monotonic()
+  said_all = -_LINE_SECONDS
 
   def show(found: Sequence[Status], notes: Mapping[str, str]) -> None:
     nonlocal said_all
+    changed = []
     for each in found:
       line = _line(each, notes.get(each.name, ""))
-      before = said.get(each.name)
+      if line != said.get(each.name, line):  # how runs stood before is in the summary
+        changed.append("\n  ".join([f"{each.name}: {line}", *(each.last_lines if each.state == "failed" else ())]))
       said[each.name] = line
-      if line != before and (before or each.state != "waiting" or each.name in notes):
-        print(f"{each.name}: {line}", *each.last_lines if each.state == "failed" else (), sep="\n  ", file=sys.stderr)
+    for text in changed:
+      print(text, file=sys.stderr)
     if time.monotonic() - said_all > _LINE_SECONDS:
       said_all = time.monotonic()
       print(summary(found), file=sys.stderr)

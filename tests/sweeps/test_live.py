@@ -69,13 +69,16 @@ def test_a_pipe_gets_a_line_a_change(tmp_path, capfd, monkeypatch):
       watch()
       watch()
   lines = capfd.readouterr().err.splitlines()
-  assert lines[:3] == ["one: waiting: PENDING", "one: finished, score 25.0%, 0 s", "other: failed (train)"]
+  assert lines[0] == "0 of 2 runs finished, 2 waiting"
+  assert lines[1:4] == ["one: waiting: PENDING", "one: finished, score 25.0%, 0 s", "other: failed (train)"]
   assert "  no room for the matrix" in lines
-  assert len(lines) == 3 + len(states.statuses(plan)[1].last_lines)
+  assert len(lines) == 4 + len(states.statuses(plan)[1].last_lines)
 
 
-def test_one_that_fails_while_it_is_watched_leaves_the_terminal_alone(tmp_path, capfd):
-  plan = plan_of(tmp_path, {"one": {"train": FAILS}})
+def test_who_comes_back_to_a_sweep_is_told_how_it_stands_in_one_line(tmp_path, capfd):
+  plan = plan_of(tmp_path, {"one": {"train": TRAINS}, "other": {"train": FAILS}})
+  for run in plan.runs:
+    execution.execute(run.folder)
   with pytest.raises(KeyboardInterrupt), live.watching(plan):
     raise KeyboardInterrupt
-  assert capfd.readouterr().err == ""
+  assert capfd.readouterr().err == "1 of 2 runs finished, 1 failed\n"
