@@ -65,9 +65,7 @@ def status(run: PlannedRun, score: str, typical: Mapping[str, float] | None = No
     score: see `Sweep.score`.
     typical: seconds of stages, see `typical_seconds`; without, time that is left is that of training alone.
   """
-  kept = execution.read_state(run.folder)
-  if kept.get("config") != run.config:  # of another sweep, which `folder` does not mix up with this one
-    kept = {}
+  kept = _kept(run)
   state = _state(run.folder, kept)
   stages = kept.get("stages", {})
   measured = headline(run.folder, score, run.fresh)
@@ -85,6 +83,11 @@ def status(run: PlannedRun, score: str, typical: Mapping[str, float] | None = No
     seconds_left=_seconds_left(run, kept, metrics, typical or {}) if state == "running" else None,
     last_lines=last_lines(run.folder / LOG) if state in ("failed", "stopped") else (),
   )
+
+
+def state_of(run: PlannedRun) -> str:
+  """Only in which state a run is."""
+  return _state(run.folder, _kept(run))
 
 
 def statuses(plan: Plan) -> list[Status]:
@@ -107,6 +110,12 @@ def last_lines(log: pathlib.Path, count: int = _LAST_LINES) -> tuple[str, ...]:
   """The last lines of a file that are not empty."""
   lines = _tail(log).decode(errors="replace").splitlines()
   return tuple(line.rstrip() for line in lines if line.strip())[-count:]
+
+
+def _kept(run: PlannedRun) -> dict[str, Any]:
+  """What its state.json says, if it is of these settings."""
+  kept = execution.read_state(run.folder)
+  return kept if kept.get("config") == run.config else {}
 
 
 def _state(folder: pathlib.Path, kept: Mapping[str, Any]) -> str:

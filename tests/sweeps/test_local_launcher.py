@@ -1,5 +1,6 @@
 """Many runs on one machine: each on cores of its own, none outlives the command, and the same command goes on."""
 
+import json
 import os
 import pathlib
 import signal
@@ -9,10 +10,11 @@ import pytest
 
 from flan_jax import machine
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import locks, states
+from flan_jax.sweeps import execution, locks, states
+from flan_jax.sweeps import folder as folders
 from flan_jax.sweeps.launchers import local
 from flan_jax.sweeps.launchers.settings import Settings
-from flan_jax.sweeps.plan import LOCK, LOG, RUN_RECORD
+from flan_jax.sweeps.plan import LOCK, LOG, RUN_RECORD, STATE
 from tests.sweeps.small_programs import EVALUATES, FAILS, TRAINS, WAITS, is_alive, plan_of, until
 from tests.training.launching import FORKS
 
@@ -35,10 +37,8 @@ def two_cores(monkeypatch):
   monkeypatch.setattr(machine, "cores", lambda: CORES)
 
 
-def launch(plan):
-  done = ("finished", "failed", "running")
-  runs = [run for run, state in zip(plan.runs, states_of(plan), strict=True) if state not in done]
-  local.launch(plan, runs, Settings(), lambda: None)
+def launch(plan, retry=False):
+  local.launch(plan, folders.runs_to_do(plan, retry), Settings(), lambda: None)
 
 
 def as_a_command(folder, programs):
@@ -78,7 +78,7 @@ def test_a_failing_run_keeps_no_other_from_being_run_and_is_only_retried_when_as
     launch(plan)
     assert states_of(plan) == ["failed", "finished", "finished"]
     assert said(plan.runs[0]) == ["no room for the matrix"]
-  local.launch(plan, plan.runs[:1], Settings(), lambda: None)
+  launch(plan, retry=True)
   assert said(plan.runs[0]) == ["no room for the matrix"] * 2
 
 
@@ -113,6 +113,18 @@ def test_what_still_saves_after_a_kill_is_waited_for(tmp_path):
   saves.wait()
   assert states_of(plan) == ["finished"]
   assert said(plan.runs[0]) == ["saved", "trains", "evaluates"]
+
+
+def test_runs_of_a_machine_that_is_gone_are_gone_on_with_when_nothing_is_heard_of_it(tmp_path, monkeypatch):
+  plan = plan_of(tmp_path, {"one": WHOLE, "by_slurm": WHOLE})
+  for run, launcher in zip(plan.runs, ("local", "slurm"), strict=True):
+    about = {"config": run.config, "stages": {}, "stage": "train", "host": "of another time", "launcher": launcher}
+    (run.folder / STATE).write_text(json.dumps({"state": "running", **about}))
+  assert states_of(plan) == ["running"] * 2
+  monkeypatch.setattr(states, "_SILENT_SECONDS", 0.5)
+  launch(plan)
+  assert execution.read_state(plan.runs[0].folder)["state"] == "finished"
+  assert execution.read_state(plan.runs[1].folder)["state"] == "running"  # as SLURM may know
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

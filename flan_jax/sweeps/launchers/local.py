@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from flan_jax import machine
 from flan_jax.errors import FlanJaxError, UsageError, first_of
-from flan_jax.sweeps import child_processes, execution, locks
+from flan_jax.sweeps import child_processes, execution, locks, states
 from flan_jax.sweeps.launchers.settings import Settings
 from flan_jax.sweeps.plan import LOCK, Plan, PlannedRun
 
@@ -92,14 +92,18 @@ def _shares(cores: Sequence[int], size: int) -> list[tuple[int, ...]]:
 
 
 def _left_behind(plan: Plan, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-  """Runs of a sweep command that was killed just now: they save, and end. With its lock held there is no other one."""
+  """Runs of a sweep command that was killed just now: they save, and end. With its lock held there is no other one.
+
+  If this is another machine than theirs (a container that was started again, say), it takes a minute or two until they
+  count as stopped.
+  """
   names = {run.name for run in runs}
   others = [run for run in plan.runs if run.name not in names and _at_work(run)]
   return [run for run in others if execution.read_state(run.folder).get("launcher") == NAME]
 
 
 def _at_work(run: PlannedRun) -> bool:
-  return locks.is_held(run.folder / LOCK)
+  return states.state_of(run) == "running"
 
 
 class _Workers:
@@ -146,6 +150,8 @@ class _Workers:
     """The first signal that this process heard asks runs to save and end, those after it kill."""
     if len(heard) > self._passed:
       self._passed = len(heard)
+      if self._passed == 1:
+        print("Runs save and end; the same command goes on with them. A second time kills them.", file=sys.stderr)
       for process in self._working:
         process.send_signal(signal.SIGTERM if self._passed == 1 else signal.SIGQUIT)
 
