@@ -76,7 +76,8 @@ def assumptions(prices: PriceList) -> list[str]:
     *(f"Rows of {count} runs: {_BASES[basis]}." for basis, count in bases.items() if basis in _BASES),
     *(f"Missing: {note}" for note in notes[:_NOTES]),
     f"Hours: FLOPs / (devices x FLOP/s x 3600), devices never idle; {rate.devices} x {rate.device}, {rate.said}.",
-    f"Left out: {_evaluation(prices)}, held-out evaluations while training, preparing stores, start and compilation.",
+    f"Left out: preparing stores, {_evaluation(prices)}"
+    f"{'.' if rate.of_model else ', held-out evaluations while training, start and compilation.'}",
     "Paper's rule: 3 x parameters x all slots of the rows. With rounded parameters it gives the finetuning FLOPs that "
     "Chung et al. 2022 print (Table 2).",
     *_missing_stores(prices),

@@ -70,7 +70,7 @@ _GROUPS = {
   default="cpu",
   show_default=True,
   metavar="NAME",
-  help="Predict hours on it: 'TPU v4', H100, ...; of cpu by what runs took here.",
+  help="Predict hours on it: 'TPU v4', 'H100 PCIe', ...; of cpu by what runs took here.",
 )
 @click.option("--devices", type=_POSITIVE, help="Of a run.")
 @click.option("--utilisation", type=click.FloatRange(0, 1, min_open=True), help="Share of the peak that a run reaches.")

@@ -99,7 +99,7 @@ def _of_accelerator(row: accelerators.Accelerator, devices: int, utilisation: fl
 def _of_cpu(cores: int, utilisation: float | None, measured: Mapping[T5Config, float]) -> Rate:
   if measured and utilisation is None:
     mean = sum(measured.values()) / len(measured)
-    said = f"{mean / 1e9:.3g}e9 FLOP/s a core, measured in finished runs of this sweep, start and compilation included"
+    said = f"{mean / 1e9:.3g}e9 FLOP/s a core, measured in finished runs of this sweep, from start to end"
     return Rate(CPU, cores, mean, said, measured)
   peak, share = product_flops_per_s(), CPU_UTILISATION if utilisation is None else utilisation
   whose = (

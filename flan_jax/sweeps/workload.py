@@ -10,11 +10,12 @@ Three ways, the first that the machine allows:
 """
 
 import dataclasses
+import functools
 import math
 import os
 import pathlib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -71,6 +72,15 @@ class Known:
   workloads: dict[str, Workload] = dataclasses.field(default_factory=dict)
   data: dict[str, "_Data | str"] = dataclasses.field(default_factory=dict)
   samples: length_sample.Known = dataclasses.field(default_factory=dict)
+  streams: dict[str, Stream] = dataclasses.field(default_factory=dict)
+
+  def stream(self, training: Training, data: "_Data") -> Stream:
+    """That of a run's batches. The last one alone is kept: over all of Flan 2022 it holds a gigabyte of lengths."""
+    key = budgets.fields_of(training, budgets.STREAM_FIELDS)
+    if key not in self.streams:
+      self.streams = {}
+      self.streams = {key: feed.of_stores(training, data.vocabulary, data.stores).stream}
+    return self.streams[key]
 
 
 def workload(training: Training, known: Known) -> Workload:
@@ -117,7 +127,7 @@ def _workload(training: Training, known: Known) -> Workload:
     return _Mean(FULL_ROWS, _full_row(training), training, sizes, frozenset(sizes), data)
   if data.stores is None:
     return _Mean(SAMPLE, _sampled_row(training, data), training, data.bytes, data.missing)
-  return _Planned(feed.of_stores(training, data.vocabulary, data.stores).stream, training, data.bytes)
+  return _Planned(lambda: known.stream(training, data), training, data.bytes)
 
 
 class Nothing:
@@ -137,24 +147,27 @@ class _Planned:
 
   basis, note, missing = STORES, "", frozenset()
 
-  def __init__(self, stream: Stream, training: Training, stores: Mapping[pathlib.Path, int]):
+  def __init__(self, stream: Callable[[], Stream], training: Training, stores: Mapping[pathlib.Path, int]):
     self.stores = stores
+    self.rows_of = functools.cache(self._rows_of)
+    self.counts = functools.cache(self._counts)
     self._stream, self._training = stream, training
 
-  def rows_of(self, examples: int) -> int:
+  def _rows_of(self, examples: int) -> int:
+    stream = self._stream()
     if examples <= _WINDOWS * self._training.window:
-      return budgets.rows_of(self._stream, examples)
-    plans = [self._stream.plan(window) for window in range(_WINDOWS)]
+      return budgets.rows_of(stream, examples)
+    plans = [stream.plan(window) for window in range(_WINDOWS)]
     return math.ceil(examples * sum(plan.rows for plan in plans) / sum(len(plan.task) for plan in plans))
 
-  def counts(self, rows: int) -> Counts:
-    total, done = np.zeros(len(Counts._fields)), 0
+  def _counts(self, rows: int) -> Counts:
+    stream, total, done = self._stream(), np.zeros(len(Counts._fields)), 0
     for window in range(_WINDOWS):
       if done == rows:
         break
-      plan = self._stream.plan(window)
+      plan = stream.plan(window)
       taken = min(plan.rows, rows - done)
-      total += _counted(self._stream.taken(window)[: plan.starts[taken]])
+      total += _counted(stream.taken(window)[: plan.starts[taken]])
       done += taken
     return _with_slots(total * (rows / done if done else 0.0), rows, self._training)
 

@@ -159,6 +159,16 @@ def test_what_trains_nothing_costs_nothing(stores, tmp_path):
   assert price_of(dataclasses.replace(training, initial_checkpoint_path="x"), tuned=False).checkpoints == 0
 
 
+def test_one_stream_is_held_at_a_time(stores, tmp_path):
+  """However many seeds: over thousands of tasks each takes a gigabyte."""
+  known = workload.Known()
+  for seed in (0, 1, 0):
+    found = workload.workload(toy_run(tmp_path, stores, 5, seed=seed), known)
+    assert found.counts(40) == found.counts(40)
+    assert len(known.streams) == 1
+  assert len(known.workloads) == 2
+
+
 def test_runs_share_stores_and_their_sum_counts_each_once(stores, tmp_path):
   runs = [toy_run(tmp_path, stores, 5, seed=seed) for seed in (0, 1)]
   prices = pricing.priced(plan_of(*runs), "TPU v4", 4, None)
@@ -225,7 +235,7 @@ def test_a_pipe_gets_plain_lines_and_json_is_json(finished, capsys):
   assert [line[header.index("run")] for line in lines] == ["seed-0", "seed-1"]
   assert {len(line) for line in lines} == {len(header)}
   assert float(lines[0][header.index("FLOPs")]) == pytest.approx(content["runs"][0]["flops"], rel=0.005)
-  for said in ("2 runs", "1 stores", "8 x TPU v4", "training/flops.py", "0.3 (assumed", "Left out: evaluation"):
+  for said in ("2 runs", "1 stores", "8 x TPU v4", "training/flops.py", "0.3 (assumed", "evaluation (0.00333 hours"):
     assert said in rest
   assert content["sums"]["flops"] == sum(run["flops"] for run in content["runs"])
 
