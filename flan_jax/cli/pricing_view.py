@@ -73,7 +73,7 @@ def assumptions(prices: PriceList) -> list[str]:
   return [
     "FLOPs: three forward passes over the real tokens of the rows, without padding and recomputation; "
     "training/flops.py has the formula.",
-    *(f"Rows of {count} runs: {_BASES[basis]}." for basis, count in bases.items() if basis in _BASES),
+    *(f"Rows of {count} of the runs: {_BASES[basis]}." for basis, count in bases.items() if basis in _BASES),
     *(f"Missing: {note}" for note in notes[:_NOTES]),
     f"Hours: FLOPs / (devices x FLOP/s x 3600), devices never idle; {rate.devices} x {rate.device}, {rate.said}.",
     f"Left out: preparing stores, {_evaluation(prices)}"

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from flan_jax import progress
-from flan_jax.data import length_sample, mixtures, packing, sources, tokenising
+from flan_jax.data import length_sample, mixtures, packing, sources, specs, tokenising
 from flan_jax.data.mixture_functions import parse
 from flan_jax.data.preparation import present
 from flan_jax.data.prepare import opened
@@ -231,7 +231,8 @@ def _is_about_files(error: FlanJaxError, training: Training) -> bool:
   if isinstance(error, UsageError):
     base = parse(training.mixture_or_task_name).base
     declared = (mixture for mixture in mixtures.declared_mixtures(training.data_dir) if mixture.name == base)
-    return any(not part.tasks for mixture in declared for part in mixture.parts)
+    patterns = {pattern for mixture in declared for part in mixture.parts for pattern in part.patterns}
+    return any(specs.discovers(pattern.partition(".")[0]) for pattern in patterns)
   return isinstance(error, sources.MissingDataError) or (
     training.vocabulary in PUBLIC and not _has_file(training.vocabulary, training.data_dir)
   )
