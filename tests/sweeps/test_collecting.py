@@ -14,15 +14,15 @@ from flan_jax.sweeps.sweep import Axis
 from tests.sweeps.small_programs import EVALUATES, FAILS, STEPS, TRAINS, plan_of
 
 
-@pytest.fixture
-def plan(tmp_path) -> Plan:
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> Plan:
   """One run that is finished, one of which the evaluation fails, one that has not begun."""
   programs = {
     "done": {"train": TRAINS, "evaluate held_out": EVALUATES},
     "half": {"train": TRAINS, "evaluate held_out": FAILS},
     "todo": {"train": TRAINS},
   }
-  plan = plan_of(tmp_path, programs)
+  plan = plan_of(tmp_path_factory.mktemp("sweep"), programs)
   for run in plan.runs[:2]:
     execution.execute(run.folder)
   return plan
@@ -68,8 +68,10 @@ def test_the_files_hold_what_was_collected(plan):
 
 def test_what_is_damaged_is_said_and_left_out(plan, capsys):
   path = plan.runs[0].folder / EVALUATIONS / "held_out" / "results.json"
+  whole = path.read_text()
   path.write_text(json.dumps({"something": "else"}))
   found = rows_of(tables.collect(plan), "done")
+  path.write_text(whole)
   assert {row["quantity"] for row in found} == {"loss"}
   assert str(path) in capsys.readouterr().err
 

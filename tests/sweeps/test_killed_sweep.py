@@ -10,7 +10,8 @@ import pytest
 from flan_jax.cli import main
 from flan_jax.interop.steps import saved_steps
 from flan_jax.sweeps import folder as folders
-from flan_jax.sweeps import states
+from flan_jax.sweeps import states, training_log
+from flan_jax.sweeps import table as tables
 from tests.sweeps.small_programs import until
 from tests.sweeps.toy_sweep import toy_sweep
 from tests.training.launching import FORKS, check_same_end
@@ -71,6 +72,18 @@ def test_killed_and_continued_equals_uninterrupted(tmp_path, one_device):
   whole = _uninterrupted(run, tmp_path / "whole")
   check_same_end(run, whole)
   assert _rows(run) == _rows(whole)
+  _check_counted_once(tables.read(tmp_path / "d"), run.name, whole)
+
+
+def _check_counted_once(table, name, whole):
+  """The table has each step of the killed run once: its curve is the other's, and so, but for the first step of each
+  start, which has no rates, is what it was trained on."""
+  rows, log = [row for row in table.to_pylist() if row["run"] == name], training_log.read(whole)
+  curve = [(row["step"], row["value"]) for row in rows if row["quantity"] == "loss"]
+  assert curve == training_log.curve(log, "loss")
+  done = training_log.trained(log)
+  counted = [rows[0][column] for column in ("steps", "trained_examples", "trained_tokens", "flops")]
+  assert counted == pytest.approx([STEPS, done.examples, done.tokens, done.flops], rel=0.05)
 
 
 def _uninterrupted(run, whole):
