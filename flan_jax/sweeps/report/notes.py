@@ -88,8 +88,8 @@ def _of_untuned(kind: Kind, runs: Sequence[Run]) -> Iterator[str]:
     yield "No untuned run: what tuning itself changes is not measured here."
   elif kind.figure in ("tasks", "size") and not any(run.facts["pretraining_flops"] for run in runs):
     yield (
-      "No pretraining is known of what these runs began with. If that is random parameters, the gain over untuned is that "
-      "of learning at all; the papers' is over a pretrained model."
+      "No pretraining is known of what these runs began with. If that is random parameters, the gain over untuned is "
+      "that of learning at all; the papers' is over a pretrained model."
     )
 
 
