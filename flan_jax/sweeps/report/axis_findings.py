@@ -3,6 +3,7 @@
 Where there are several series (sizes, say), an effect is its mean over them, each weighing alike.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from flan_jax.sweeps.report import axes, fits
@@ -11,10 +12,11 @@ from flan_jax.sweeps.report.cells import Grid, Place
 from flan_jax.sweeps.report.claims import Claim, claim
 from flan_jax.sweeps.report.figure import Finding
 from flan_jax.sweeps.report.statistics import Estimate
-from flan_jax.sweeps.report.words import asked, change, finding, listed, parameters, percent, with_interval
+from flan_jax.sweeps.report.words import asked, change, finding, listed, parameters, percent, points, with_interval
 
 Pair = tuple[Place, Place]  # from, to
 _TOP = 0.98
+_EARLY = 282 / 1836  # Chung et al. 2022, section 3: up to 282 of 1,836 tasks most of the gain is there
 _ENOUGH_EXAMPLES = 64  # Wang et al. 2022, section 7.1: from here on more change little
 
 
@@ -71,6 +73,7 @@ def _of_tasks(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   else:
     yield _nothing("no series has scores for two numbers of tasks", of)
   yield from _of_tuning(grids[0], claim("tasks", "tuning_helps"))
+  yield from _of_first_tasks(grids[0], claim("tasks", "first_tasks_help_most"))
   yield from _of_slopes(grids[0], "tasks", claim("tasks", "log_linear"))
   yield from _of_plane(grids[0])
 
@@ -96,6 +99,29 @@ def _of_tuning(made: Grid, of: Claim) -> Iterator[Finding]:
     yield _changed(made, pairs, f"Tuned on {_x(pairs, 1)} tasks instead of untuned", of)
   else:
     yield _nothing("no untuned run beside tuned ones has a score", of)
+
+
+def _of_first_tasks(made: Grid, of: Claim) -> Iterator[Finding]:
+  """Whether the gain up to about a sixth of the tasks is larger than the one from there on, over series that tell."""
+  weights: dict[Place, float] = {}
+  told = []
+  for series in made.series:
+    untuned, trained = made.untuned(series), made.places(series)
+    between = trained[:-1] if untuned else trained[1:-1]
+    if between:
+      start, last = untuned or trained[0], trained[-1]
+      middle = min(between, key=lambda place: abs(math.log(place[1] / (_EARLY * last[1]))))
+      told.append((start, middle, last))
+  for start, middle, last in told:
+    for place, weight in ((middle, 2.0), (start, -1.0), (last, -1.0)):
+      weights[place] = weights.get(place, 0.0) + weight / len(told)
+  if told:
+    early = effect_of(made, [(start, middle) for start, middle, _ in told])
+    late = effect_of(made, [(middle, last) for _, middle, last in told])
+    difference = made.estimate(weights)
+    text = f"Up to {_x([each[:2] for each in told], 1)} tasks the gain is {points(early.value)}, from there to"
+    text = f"{text} {_x([each[1:] for each in told], 1)} it is {points(late.value)}; the difference is"
+    yield finding(f"{text} {with_interval(difference)}.", difference, of, _stuck(made, list(weights)))
 
 
 def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
@@ -180,7 +206,8 @@ def _of_rationales(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
     some = [made for made in grids if made.measure.reasons == reasons and made.measure.suite]
     told = [(made, pairs) for made in some if (pairs := _pairs(made, axes.WITHOUT, axes.WITH))]
     for made, pairs in told:
-      yield _changed(made, pairs, "With rationales among the training data instead of without", of)
+      held_against = of if _is_about([made for made, _ in told], made) else None
+      yield _changed(made, pairs, "With rationales among the training data instead of without", held_against)
     if not told:
       asked_so = "for reasoning first" if reasons else "for the answer directly"
       yield _nothing(f"no prompts that ask {asked_so} have scores both with and without rationales in training", of)
@@ -192,10 +219,16 @@ def _of_formats(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
     some = [made for made in grids if _has_exemplars(made) == few_shot and not made.measure.reasons]
     pairs = [(made, found) for made in some if (found := _mixed(made, alone))]
     for made, found in pairs:
-      yield _changed(made, found, f"Trained on both kinds of prompts instead of {alone}", of)
+      held_against = of if _is_about([made for made, _ in pairs], made) else None
+      yield _changed(made, found, f"Trained on both kinds of prompts instead of {alone}", held_against)
     if not pairs:
       kinds = "few-shot" if few_shot else "zero-shot"
       yield _nothing(f"no {kinds} prompts have scores trained on both kinds of prompts and trained {alone}", of)
+
+
+def _is_about(grids: Sequence[Grid], made: Grid) -> bool:
+  """Whether a claim is held against this measure: the papers' are about tasks never seen, where there are any."""
+  return made.split != "seen" or all(other.split == "seen" for other in grids)
 
 
 def _has_exemplars(made: Grid) -> bool:

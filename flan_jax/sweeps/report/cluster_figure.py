@@ -160,7 +160,7 @@ def _over_clusters(of_way: Mapping[str, Mapping], clusters: Sequence[str], way: 
 
 def _above_chance(scores: _Scores, clusters: Sequence[str]) -> list[Finding]:
   """Of left-out clusters, against guessing among their options; nothing where a task has no known chance."""
-  tasks = [score for cluster in clusters for score in next(iter(scores[LEFT_OUT][cluster].values()))]
+  tasks = [score for cluster in clusters for row in scores[LEFT_OUT][cluster].values() for score in row]
   if any(score.chance is None for score in tasks):
     return []
   guessed = {

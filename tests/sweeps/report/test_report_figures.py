@@ -59,7 +59,7 @@ def verdicts(figure: Figure) -> list[str]:
 
 def test_more_tasks_that_help_support_the_paper():
   figure = figures_of(made_up_table(TASKS, Effects(tasks=1.0), losses=False))["tasks"]
-  assert verdicts(figure) == ["supports"] * 3
+  assert verdicts(figure) == ["supports"] * 4
   assert figure.findings[0].low > 0.1
   assert "With 160 tasks to train on instead of 10" in figure.findings[0].sentence
 
@@ -263,3 +263,13 @@ def test_tasks_counted_as_in_a_paper_are_told():
   table = made_up_table({"tasks": [0, 89, 1836], **SEEDS}, losses=False)
   fewer = changed(table, "tasks", lambda row: 60 if row["tasks"] == 89 else row["tasks"])
   assert any("89 stands for 60" in note for note in figures_of(fewer)["tasks"].notes)
+
+
+def test_where_the_gain_is_among_the_tasks():
+  """From 0 to the number next to a sixth of the most, against from there on."""
+  early = figures_of(made_up_table(TASKS, Effects(tasks=0.1, untuned=-4.0), losses=False))["tasks"]
+  told = next(finding for finding in early.findings if "gain" in finding.sentence)
+  assert told.sentence.startswith("Up to 40 tasks")
+  assert told.verdict == "supports"
+  late = figures_of(made_up_table(TASKS, Effects(tasks=3.0, untuned=-4.0, base=-3.0), losses=False))["tasks"]
+  assert next(finding for finding in late.findings if "gain" in finding.sentence).verdict == "contradicts"
