@@ -75,7 +75,8 @@ class _Builder:
     axes = self.sweep.axes
     cells = itertools.product(*(axis.values for axis in axes))
     planned = [self._run({axis.name: value for axis, value in zip(axes, cell, strict=True)}) for cell in cells]
-    untuned = self._merged([run for run in planned if not run.tuned])
+    tuned = [run for run in planned if run.tuned]
+    untuned = self._merged([run for run in planned if not run.tuned], tuned)
     ordered = [run if run.tuned else untuned.pop(run.beginning, None) for run in planned]
     ordered = [run for run in ordered if run]
     _refuse_same_names(ordered)
@@ -103,14 +104,19 @@ class _Builder:
     lines.append(f"TRAIN_STEPS = {-(-examples // batch_size)}")
     return _built(lines, self.search_paths)
 
-  def _merged(self, untuned: Sequence[PlannedRun]) -> dict[object, PlannedRun]:
+  def _merged(self, untuned: Sequence[PlannedRun], tuned: Sequence[PlannedRun]) -> dict[object, PlannedRun]:
     """By what they begin with one run of those that begin alike; it has no value of an axis that does not matter."""
     merged = {}
     for run in untuned:
       alike = [each for each in untuned if each.beginning == run.beginning]
       axes = {axis.name: run.axes[axis.name] if self._matters(axis, alike) else None for axis in self.sweep.axes}
       name = _name({each: value for each, value in axes.items() if value is not None})
-      training = dataclasses.replace(run.training, model_dir=str(self.folder / name))
+      # No example of its mixture is read, but `train` opens its stores: those of another run, which are made anyway.
+      like = next(
+        (each.training for each in tuned if each.training.vocabulary == run.training.vocabulary), run.training
+      )
+      mixture = like.mixture_or_task_name if run.trains else run.training.mixture_or_task_name
+      training = dataclasses.replace(run.training, mixture_or_task_name=mixture, model_dir=str(self.folder / name))
       merged.setdefault(run.beginning, PlannedRun(name, axes, training, tuned=False))
     return merged
 

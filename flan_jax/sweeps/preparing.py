@@ -15,7 +15,7 @@ from flan_jax.sweeps import folder
 from flan_jax.sweeps.budgets import STORE_FIELDS, fields_of, resolved
 from flan_jax.sweeps.plan import Plan, PlannedRun
 from flan_jax.sweeps.sweep import EqualExamples, Evaluation
-from flan_jax.training import feed
+from flan_jax.training import feed, resuming
 from flan_jax.training.train import Training
 
 
@@ -26,9 +26,10 @@ def made_ready(plan: Plan, stores: bool = True, progress: Progress = silently) -
     stores: whether those of the runs are made; where a run's length follows from them they are anyway.
 
   Raises:
-    FlanJaxError: see `check_evaluations`, `folder.write`, `prepare`.
+    FlanJaxError: see `check_evaluations`, `check_beginnings`, `folder.write`, `prepare`.
   """
   check_evaluations(plan)
+  check_beginnings(plan)
   if isinstance(plan.sweep.budget, EqualExamples):
     prepare(plan, progress)
     plan = resolved(plan)
@@ -72,6 +73,26 @@ def check_evaluations(plan: Plan) -> None:
         _check(evaluation, data_dir, missing)
       except FlanJaxError as error:
         raise type(error)(f"evaluation {evaluation.name}: {error}") from error
+
+
+def check_beginnings(plan: Plan) -> None:
+  """Looks whether the checkpoints on this machine that runs begin with are there, and fit them.
+
+  Raises:
+    FlanJaxError: one does not.
+  """
+  told = set()
+  for run in plan.runs:
+    training = run.training
+    path = training.initial_checkpoint_path
+    if path is None or "://" in path or (path, training.model, training.vocabulary) in told:
+      continue
+    told.add((path, training.model, training.vocabulary))
+    vocabulary = load_vocabulary(training.vocabulary, training.data_dir)
+    try:
+      resuming.initial_checkpoint(path, training.model, vocabulary.sha256, run.folder)
+    except FlanJaxError as error:
+      raise type(error)(f"run {run.name}: {error}") from error
 
 
 def _check(evaluation: Evaluation, data_dir: str | None, missing: str) -> None:

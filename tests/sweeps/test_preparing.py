@@ -16,14 +16,19 @@ def plan_of(tmp_path):
 
 
 def test_runs_of_the_same_stores_are_prepared_once(plan_of):
-  plan = plan_of("mixture.tasks = 1", "tasks/Axis.lines = ['mixture.tasks = {value}', 'LEARNING_RATE = 0.1']")
+  plan = plan_of("tasks/Axis.lines = ['mixture.tasks = {value}', 'LEARNING_RATE = 0.1']")
   names = [each.mixture_or_task_name for each in preparing.distinct(plan.runs)]
-  assert names == ["demo(tasks=1)", "demo(tasks=2)", "demo(tasks=2, cot=False)"]
+  assert names == ["demo(tasks=2)", "demo(tasks=2, cot=False)"]
 
 
-def test_a_checkpoint_that_is_measured_as_it_is_needs_no_store(plan_of):
-  plan = plan_of(options={"initial_checkpoint": "gs://b/base"})
-  assert "demo" not in [each.mixture_or_task_name for each in preparing.distinct(plan.runs)]
+@pytest.mark.parametrize("checkpoint", [None, "gs://b/base"])
+def test_untuned_runs_need_no_store_that_no_other_needs(plan_of, checkpoint):
+  """Their own mixture would be all of the demo."""
+  plan = plan_of(options={"initial_checkpoint": checkpoint})
+  tuned = [run for run in plan.runs if run.tuned]
+  assert {each.mixture_or_task_name for each in preparing.distinct(plan.runs)} == {
+    run.training.mixture_or_task_name for run in tuned
+  }
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,14 @@ def test_what_cannot_be_measured_is_told_before_anything_is_written(plan_of, lin
     preparing.made_ready(plan_of(*lines))
   assert message in str(error.value)
   assert not (tmp_path / "sweep").exists()
+
+
+def test_a_beginning_that_is_not_there_is_told_before_anything_is_written(plan_of, tmp_path):
+  """One on another machine is not looked for."""
+  with pytest.raises(UsageError, match=rf"run tasks-0: {tmp_path}/none is not there"):
+    preparing.made_ready(plan_of(options={"initial_checkpoint": str(tmp_path / "none")}))
+  assert not (tmp_path / "sweep").exists()
+  preparing.check_beginnings(plan_of(options={"initial_checkpoint": "gs://nobody/none"}))
 
 
 def test_another_sweeps_folder_is_refused_before_stores_are_made(plan_of, monkeypatch):
