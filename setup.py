@@ -54,9 +54,20 @@ setuptools.setup(
     "eval": ["rouge-score", "sacrebleu"],  # the metrics of Super-NI's texts and of translations
     "lm-eval": ["lm_eval", "tqdm"],  # flan_jax as a model of EleutherAI's harness
     "huggingface": ["datasets"],  # the reader `huggingface`, of datasets that are on disk
+    "slurm": ["submitit"],  # the launcher of that name
     "tpu": ["jax[tpu]"],
     "wandb": ["wandb"],  # the writer `wandb`
-    "test": ["beartype", "datasets", "hypothesis", "pytest", "pytest-xdist", "rouge-score", "ruff", "sacrebleu"],
+    "test": [
+      "beartype",
+      "datasets",
+      "hypothesis",
+      "pytest",
+      "pytest-xdist",
+      "rouge-score",
+      "ruff",
+      "sacrebleu",
+      "submitit",
+    ],
   },
   entry_points={"console_scripts": ["flan-jax = flan_jax.cli.main:main"]},
 )
