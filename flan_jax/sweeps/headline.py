@@ -17,12 +17,16 @@ _NORMALISED_AVERAGE = "normalised_average"
 
 
 class Score(NamedTuple):
-  """A share of 1 with its 95% interval (None where it has none), and of how many questions it is."""
+  """A share of 1 with its 95% interval (None where it has none), of how many questions it is, and of which split.
+
+  Splits are 'held_out' and 'seen', of suites ''.
+  """
 
   value: float
   low: float | None = None
   high: float | None = None
   n: int | None = None
+  split: str = ""
 
 
 def headline(folder: pathlib.Path, score: str, fresh: bool = False) -> Score | None:
@@ -95,7 +99,7 @@ def _of_mixture(content: Mapping[str, Any], variant: str, fresh: bool) -> Score 
     mine = [row for row in rows(content, fresh) if row.format == variant]
     averages = {each.split: dataclasses.asdict(each) for each in averages_by_split(mine)}
   found = averages.get("held_out") or averages.get("seen")
-  return found and Score(found["after"], *found["after_ci"], found["n"])
+  return found and Score(found["after"], *found["after_ci"], found["n"], found["split"])
 
 
 def _of_suites(content: Mapping[str, Any], variant: str) -> Score | None:

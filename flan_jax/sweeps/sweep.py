@@ -117,7 +117,8 @@ class Sweep:
     axes: the grid is their product.
     evaluations: of each run.
     score: 'EVALUATION/VARIANT' of the one figure that tables show, the variant being a format of a mixture or a mode
-      of suites: 'held_out/zero_shot'.
+      of suites: 'held_out/zero_shot'. Of several suites that is the mean over them; 'EVALUATION/normalised_average' is
+      the paper's.
     budget: how long the runs are.
     quick: gin lines that --quick adds, to see in minutes that all of it works: fewer values, steps, examples.
   """

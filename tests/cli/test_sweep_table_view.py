@@ -42,4 +42,17 @@ def test_json_has_the_numbers(plan, capsys):
   found = json.loads(capsys.readouterr().out)
   assert found["score"] == plan.sweep.score
   assert [run["axes"] for run in found["runs"]] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
-  assert [run["score"] for run in found["runs"]] == [{"value": 0.25, "low": 0.1, "high": 0.5, "n": 20}, None, None]
+  assert [run["score"] for run in found["runs"]] == [
+    {"value": 0.25, "low": 0.1, "high": 0.5, "n": 20, "split": "held_out"},
+    None,
+    None,
+  ]
+
+
+def test_a_score_of_tasks_that_were_trained_on_says_so(plan, capsys):
+  path = plan.runs[0].folder / "evaluations" / "held_out" / "results.json"
+  content = json.loads(path.read_text())
+  content["averages"] = [each for each in content["averages"] if each["split"] == "seen"]
+  path.write_text(json.dumps(content))
+  sweep_table_view.show(plan, table.write(plan))
+  assert "\t75.0% [50.0, 90.0] seen\t" in capsys.readouterr().out

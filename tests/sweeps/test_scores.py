@@ -106,19 +106,17 @@ def test_what_has_no_right_answers_has_no_scores(run):
 
 def test_the_headline_is_of_held_out_tasks_or_of_seen_ones_or_over_suites(run):
   put(run, of_mixture(*ROWS))
-  assert headline(run.folder, "e/cot") == Score(
-    pytest.approx(0.45), *mean_over_tasks([(4, 20), (10, 40), (18, 20)]), 80
-  )
+  interval = mean_over_tasks([(4, 20), (10, 40), (18, 20)])
+  assert headline(run.folder, "e/cot") == Score(pytest.approx(0.45), *interval, 80, "held_out")
   assert headline(run.folder, "e/zero_shot") is None
   put(run, of_mixture(ROWS[3]))
-  assert headline(run.folder, "e/cot") == Score(1.0, *wilson(20, 20), 20)
+  assert headline(run.folder, "e/cot") == Score(1.0, *wilson(20, 20), 20, "seen")
   content = made_up.results(made_up.answers())
   put(run, content)
   means = {suite: of["modes"]["cot"]["n"]["8"] for suite, of in content["suites"].items()}
   several = headline(run.folder, "e/cot@8")
-  assert several == Score(
-    pytest.approx((means["mmlu"]["average"] + means["mgsm"]["average"]) / 2), None, None, several.n
-  )
+  mean = pytest.approx((means["mmlu"]["average"] + means["mgsm"]["average"]) / 2)
+  assert several == Score(mean, None, None, means["mmlu"]["n"] + means["mgsm"]["n"])
   alone = content["suites"]["mmlu"]["modes"]["direct"]["n"]["1"]
   assert headline(run.folder, "e/direct") == Score(alone["average"], *alone["interval"], alone["n"])
   assert headline(run.folder, "e/normalised_average") is None
