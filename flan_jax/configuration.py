@@ -13,7 +13,7 @@ import pathlib
 import re
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gin
 
@@ -102,14 +102,32 @@ def lines(
   ]
 
 
-def parse(gin_lines: Sequence[str], search_paths: Sequence[str] = ()) -> None:
+class Parsed(NamedTuple):
+  """What gin holds: bindings by (scope, configurable), and import statements. See `parsed`."""
+
+  bindings: dict[tuple[str, str], dict[str, Any]]
+  imports: frozenset[Any]
+
+
+def parsed() -> Parsed:
+  """What was parsed, for a later `parse`: a run's files take 15 ms each time."""
+  return Parsed({key: dict(values) for key, values in gin.config._CONFIG.items()}, frozenset(gin.config._IMPORTS))
+
+
+def parse(gin_lines: Sequence[str], search_paths: Sequence[str] = (), after: Parsed | None = None) -> None:
   """Reads gin lines, replacing whatever gin held before. Files are looked for in the working directory, then in
   `search_paths`, then in this project.
+
+  Args:
+    after: lines that come before these, as `parsed` gave them.
 
   Raises:
     UsageError: a missing file, wrong syntax, an unknown name; with the file and line where there is one.
   """
   gin.clear_config()
+  if after is not None:
+    gin.config._CONFIG.update({key: dict(values) for key, values in after.bindings.items()})
+    gin.config._IMPORTS.update(after.imports)
   gin.config._LOCATION_PREFIXES[:] = ["", *search_paths, str(_OUR_ROOT)]  # gin can only add to it
   gin.config._FILE_READERS[:] = [(open, lambda path: pathlib.Path(path).is_file())]  # its other reader logs each miss
   for line in gin_lines:

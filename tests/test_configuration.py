@@ -53,6 +53,18 @@ def test_a_later_binding_wins():
   assert build("TRAIN_STEPS = 1", "TRAIN_STEPS = 2").train_steps == 2
 
 
+def test_lines_after_others_are_as_if_all_were_read_together():
+  """And what was read before can be gone back to as often as one likes."""
+  head = configuration.lines("t5_1_1_small", options=RUN)
+  configuration.parse(head)
+  before = configuration.parsed()
+  for lines in (["TRAIN_STEPS = 7"], ["include 'gin_configs/models/t5_demo.gin'", "Loss.z_loss = 0.5"], []):
+    configuration.parse(lines, after=before)
+    after = configuration.build()
+    configuration.parse([*head, *lines])
+    assert configuration.build() == after
+
+
 def test_a_bare_path_is_a_string_and_literals_are_not():
   lines = configuration.lines(bindings=["A=/tmp/m", "B=12", "C='x'", "D={'inputs': 1}", "E=@Loss()", "F=None"])[1:]
   assert lines == ["A = '/tmp/m'", "B = 12", "C = 'x'", "D = {'inputs': 1}", "E = @Loss()", "F = None"]

@@ -58,16 +58,16 @@ def load(
   found = configuration.build_part("sweep")
   _refuse_varied(found, given)
   where = (folder or _USUAL / f"{found.name}{'_quick' if quick else ''}").expanduser().absolute()
-  builder = _Builder(found, (*head, *given), where / RUNS, tuple(search_paths))
-  return Plan(found, where, builder.runs(), builder.lines)
+  builder = _Builder(found, configuration.parsed(), where / RUNS, tuple(search_paths))
+  return Plan(found, where, builder.runs(), (*head, *given))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Builder:
-  """Builds the runs of a sweep in `folder` from its lines."""
+  """Builds the runs of a sweep in `folder` from what they have in common."""
 
   sweep: Sweep
-  lines: tuple[str, ...]
+  common: configuration.Parsed
   folder: pathlib.Path
   search_paths: tuple[str, ...]
 
@@ -93,16 +93,21 @@ class _Builder:
 
   def _lines(self, axes: Mapping[str, Value], name: str) -> list[str]:
     varied = (line for axis in self.sweep.axes if axis.name in axes for line in axis.lines_of(axes[axis.name]))
-    return [*self.lines, *varied, f"MODEL_DIR = {str(self.folder / name)!r}"]
+    return [*varied, f"MODEL_DIR = {str(self.folder / name)!r}"]
 
   def _trained(self, lines: list[str]) -> Training:
     """With a number of examples TRAIN_STEPS is for now what rows of one example each would take."""
     if not isinstance(self.sweep.budget, EqualExamples):
-      return _built(lines, self.search_paths)
+      return self._built(lines)
     examples = self.sweep.budget.examples
-    batch_size = _built([*lines, f"TRAIN_STEPS = {examples}"], self.search_paths).batch_size
+    batch_size = self._built([*lines, f"TRAIN_STEPS = {examples}"]).batch_size
     lines.append(f"TRAIN_STEPS = {-(-examples // batch_size)}")
-    return _built(lines, self.search_paths)
+    return self._built(lines)
+
+  def _built(self, lines: Sequence[str]) -> Training:
+    configuration.parse(lines, self.search_paths, after=self.common)
+    training, _ = configuration.build_all(["train", "sweep"])
+    return _with_whole_paths(training)
 
   def _merged(self, untuned: Sequence[PlannedRun], tuned: Sequence[PlannedRun]) -> dict[object, PlannedRun]:
     """By what they begin with one run of those that begin alike; it has no value of an axis that does not matter."""
@@ -139,12 +144,6 @@ class _Builder:
 
 def _is_untuned(axis: Axis, value: Value) -> bool:
   return axis.untuned is not None and value == axis.untuned
-
-
-def _built(lines: Sequence[str], search_paths: Sequence[str]) -> Training:
-  configuration.parse(lines, search_paths)
-  training, _ = configuration.build_all(["train", "sweep"])
-  return _with_whole_paths(training)
 
 
 def _with_whole_paths(training: Training) -> Training:
