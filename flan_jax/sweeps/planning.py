@@ -149,15 +149,21 @@ def _is_untuned(axis: Axis, value: Value) -> bool:
 def _with_whole_paths(training: Training) -> Training:
   """A run may be started elsewhere, so its folders and files are named from the root; names and URLs stay."""
   known = {name: getattr(training, name) for name in ("model_dir", "data_dir", "store_dir")}
-  files = {name: getattr(training, name) for name in ("vocabulary", "initial_checkpoint_path")}
-  known |= {name: path for name, path in files.items() if path and pathlib.Path(path).expanduser().exists()}
+  if pathlib.Path(training.vocabulary).expanduser().is_file():
+    known["vocabulary"] = training.vocabulary
+  if (path := training.initial_checkpoint_path) and pathlib.Path(path).expanduser().exists():
+    known["initial_checkpoint_path"] = path
   whole = {name: path and str(pathlib.Path(path).expanduser().absolute()) for name, path in known.items()}
   return dataclasses.replace(training, **whole)
 
 
 def _name(axes: Mapping[str, Value]) -> str:
   """'tasks-9_seed-0': what a folder may be called."""
-  return "_".join(f"{name}-{re.sub(r'[^A-Za-z0-9.+]+', '-', str(value)).strip('-')}" for name, value in axes.items())
+  return "_".join(f"{name}-{_text(value)}" for name, value in axes.items())
+
+
+def _text(value: Value) -> str:
+  return re.sub(r"[^A-Za-z0-9.+]+", "-", value).strip("-") if isinstance(value, str) else str(value)
 
 
 def _refuse_same_names(runs: Sequence[PlannedRun]) -> None:

@@ -85,11 +85,25 @@ def test_folders_and_files_are_named_from_the_root(plan_of, tmp_path, monkeypatc
   monkeypatch.chdir(tmp_path)
   monkeypatch.setenv("FLAN_JAX_DATA_DIR", "data")
   (tmp_path / "base").mkdir()
+  (tmp_path / "demo").mkdir()  # no vocabulary, which is a file
   training = plan_of(options={"store_dir": "store", "initial_checkpoint": "base"}).runs[-1].training
   assert training.store_dir == str(tmp_path / "store")
   assert training.data_dir == str(tmp_path / "data")
   assert training.initial_checkpoint_path == str(tmp_path / "base")
   assert training.vocabulary == "demo"
+
+
+@pytest.mark.parametrize(
+  ("values", "names"),
+  [
+    ([1, -1, 0.5, 1e-9], ["1", "-1", "0.5", "1e-09"]),
+    ([True, None], ["True", "None"]),
+    (["t5_1_1_xl", "a b/c", "../x"], ["t5-1-1-xl", "a-b-c", "..-x"]),
+  ],
+)
+def test_values_make_names_of_folders(plan_of, values, names):
+  few = ["tasks/Axis.values = [2]", "seed/Axis.values = [0]", "cot/Axis.lines = []", f"cot/Axis.values = {values!r}"]
+  assert [run.name for run in plan_of(*few).runs] == [f"tasks-2_cot-{name}_seed-0" for name in names]
 
 
 @pytest.mark.parametrize(
