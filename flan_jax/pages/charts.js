@@ -292,7 +292,7 @@ function plotMark(mark, line, at, y) {
     "g",
     {class: line.dense ? "mark faint" : "mark", role: "img", tabindex: -1},
     barred ? drawn("line", {class: "whisker", x1: at, x2: at, y1: y(mark.low), y2: y(mark.high)}) : null,
-    drawn("circle", {class: "hit", cx: at, cy: y(mark.y), r: 9}),
+    drawn("circle", {class: "hit", cx: at, cy: y(mark.y), r: line.dense ? 5 : 9}),
     dot(line.shape, at, y(mark.y)),
   );
   return hovered(group, mark.text);

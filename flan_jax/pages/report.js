@@ -41,18 +41,21 @@ const findingItem = ([figure, finding]) =>
     "li",
     {},
     badge(finding.verdict),
-    element("div", {}, `${finding.sentence} `, element("a", {href: `#${figure.name}`}, figure.title)),
+    element("div", {}, `${finding.sentence} `, element("a", {href: `#${idOf(figure)}`}, figure.title)),
   );
 
 function showFigures() {
   byId("figures").append(...report.figures.map(figureSection));
 }
 
+/** A figure may be called after any axis, `runs` too. */
+const idOf = (figure) => `figure-${figure.name}`;
+
 function figureSection(figure) {
-  const heading = `${figure.name}-heading`;
+  const heading = `${idOf(figure)}-heading`;
   return element(
     "section",
-    {id: figure.name, "aria-labelledby": heading, class: "drawn"},
+    {id: idOf(figure), "aria-labelledby": heading, class: "drawn"},
     element("h2", {id: heading}, figure.title),
     element(
       "div",
@@ -137,7 +140,7 @@ function fits(panel) {
 /** Draws all panels as wide as they have room. */
 function drawPanels() {
   for (const figure of report.figures) {
-    for (const node of byId(figure.name).querySelectorAll(".panel")) {
+    for (const node of byId(idOf(figure)).querySelectorAll(".panel")) {
       const panel = figure.panels[node.dataset.panel];
       const room = node.querySelector(".chart");
       const width = Math.round(Math.max(280, room.clientWidth));

@@ -37,6 +37,7 @@ def runs_table(table: pa.Table, scores: Mapping[str, str]) -> dict[str, Any]:
   """
   runs = of_runs(table)
   several = len({run["sweep"] for run, _ in runs}) > 1
+  varied = "axis.tasks" in table.column_names  # and so shown already
   makers: list[tuple[str, bool, Callable[[Row, Sequence[Row]], Cell]]] = [
     ("Sweep", False, lambda run, _: _text(run["sweep"] if several else None)),
     *((name[5:].replace("_", " "), *_of_axis(name)) for name in table.column_names if name.startswith("axis.")),
@@ -44,7 +45,7 @@ def runs_table(table: pa.Table, scores: Mapping[str, str]) -> dict[str, Any]:
     ("Score", True, lambda run, averages: _score(averages, scores.get(run["sweep"]))),
     ("95% interval", True, lambda run, averages: _interval(averages, scores.get(run["sweep"]))),
     ("Parameters", True, lambda run, _: _count(run["parameters"])),
-    ("Tasks", True, lambda run, _: _count(run["tasks"])),
+    ("Tasks", True, lambda run, _: _count(None if varied else run["tasks"])),
     ("Examples", True, lambda run, _: _count(run["trained_examples"])),
     ("Tokens", True, lambda run, _: _count(run["trained_tokens"])),
     ("Steps", True, lambda run, _: _steps(run)),

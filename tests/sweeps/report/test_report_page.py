@@ -67,28 +67,32 @@ def test_findings_come_first_each_with_its_verdict_and_a_link_to_its_figure(page
   shown = page.ask("[...document.querySelectorAll('#findings li')].map(e => [...e.children].map(c => c.innerText))")
   assert [badge[2:] for badge, _ in shown] == [finding.verdict for _, finding in findings]
   assert [text for _, text in shown] == [f"{finding.sentence} {figure.title}" for figure, finding in findings]
-  assert each(page, "#findings a", "hash") == [f"#{figure.name}" for figure, _ in findings]
-  tops = page.ask("['#findings', '#tasks', '#runs'].map(s => document.querySelector(s).getBoundingClientRect().top)")
+  assert each(page, "#findings a", "hash") == [f"#figure-{figure.name}" for figure, _ in findings]
+  tops = page.ask(
+    "['#findings', '#figure-tasks', '#runs'].map(s => document.querySelector(s).getBoundingClientRect().top)"
+  )
   assert tops == sorted(tops)
 
 
 def test_each_figure_has_its_panels_sentence_notes_and_pictures(page):
   for figure in (make() for make in made_up.ALL):
     panels = laid_out(figure)
-    assert page.count(f"#{figure.name} svg .mark") == sum(len(line.marks) for panel in panels for line in panel.lines)
-    assert page.text(f"#{figure.name} h2") == " ".join(figure.title.split())
-    shown = page.text(f"#{figure.name}")
+    assert page.count(f"#figure-{figure.name} svg .mark") == sum(
+      len(line.marks) for panel in panels for line in panel.lines
+    )
+    assert page.text(f"#figure-{figure.name} h2") == " ".join(figure.title.split())
+    shown = page.text(f"#figure-{figure.name}")
     for text in (*(finding.sentence for finding in figure.findings), *figure.notes):
       assert text in shown
-    assert each(page, f"#{figure.name} .files a", "innerText") == [f"{figure.name}.png", f"{figure.name}.svg"]
+    assert each(page, f"#figure-{figure.name} .files a", "innerText") == [f"{figure.name}.png", f"{figure.name}.svg"]
 
 
 def test_a_point_tells_about_itself_to_the_pointer_and_to_the_keyboard(page):
-  page.hover("#tasks .mark")
+  page.hover("#figure-tasks .mark")
   assert page.text(".tip") == "small, 0 tasks\n3 seeds"
-  page.hover("#tasks .panel:nth-child(2) .mark")
+  page.hover("#figure-tasks .panel:nth-child(2) .mark")
   assert page.text(".tip") == "at 9\n0.081"
-  page.ask("document.querySelector('#clusters .chart svg').focus()")
+  page.ask("document.querySelector('#figure-clusters .chart svg').focus()")
   for expected in ("cluster 0", "cluster 0", "cluster 1"):  # two series, then the next row
     page.press("ArrowDown")
     assert page.text(".tip").startswith(f"at {expected}")
@@ -97,17 +101,19 @@ def test_a_point_tells_about_itself_to_the_pointer_and_to_the_keyboard(page):
 
 
 def test_the_papers_points_are_open_and_named(page):
-  assert page.count("#tasks .panel:nth-child(1) .published") == 0
-  assert page.count("#tasks .panel:nth-child(2) .published") == 3
-  assert f"Flan-PaLM 8B ({made_up.PAPER})" in each(page, "#tasks .legend em")
+  assert page.count("#figure-tasks .panel:nth-child(1) .published") == 0
+  assert page.count("#figure-tasks .panel:nth-child(2) .published") == 3
+  assert f"Flan-PaLM 8B ({made_up.PAPER})" in each(page, "#figure-tasks .legend em")
 
 
 def test_marks_stand_where_their_numbers_are(page):
   """Read off the ticks: pixels between them are in proportion."""
   ticks = page.ask(
-    "[...document.querySelectorAll('#compute svg .grid')].map(e => Number(e.getAttribute('y1')))"
+    "[...document.querySelectorAll('#figure-compute svg .grid')].map(e => Number(e.getAttribute('y1')))"
   )  # powers of ten
-  marks = page.ask("[...document.querySelectorAll('#compute svg .mark .hit')].map(e => Number(e.getAttribute('cy')))")
+  marks = page.ask(
+    "[...document.querySelectorAll('#figure-compute svg .mark .hit')].map(e => Number(e.getAttribute('cy')))"
+  )
   panel = laid_out(made_up.compute())[0]
   decade = (ticks[0] - ticks[-1]) / (panel.y.high - panel.y.low)
   expected = [ticks[0] - (mark.y - panel.y.low) * decade for line in panel.lines for mark in line.marks]
@@ -115,9 +121,11 @@ def test_marks_stand_where_their_numbers_are(page):
 
 
 def test_numbers_of_a_figure_are_in_its_table(page):
-  assert page.ask("document.querySelector('#tasks details').open") is False
-  page.click("#tasks summary")
-  rows = page.ask("[...document.querySelectorAll('#tasks tbody tr')].map(r => [...r.cells].map(c => c.innerText))")
+  assert page.ask("document.querySelector('#figure-tasks details').open") is False
+  page.click("#figure-tasks summary")
+  rows = page.ask(
+    "[...document.querySelectorAll('#figure-tasks tbody tr')].map(r => [...r.cells].map(c => c.innerText))"
+  )
   assert rows[0] == ["small", "0", "31.0%", "29.0 to 33.0", "here"]
   assert rows[-1] == ["Flan-PaLM 8B", "1,836", "15.8%", "–", made_up.PAPER]
   assert len(rows) == 2 * 5 + 3
@@ -170,16 +178,16 @@ def test_charts_fit_the_window_and_their_labels_do_not_overlap(page, path, width
 
 
 def test_a_new_width_draws_anew(page):
-  before = page.ask("document.querySelector('#tasks svg').getAttribute('width')")
+  before = page.ask("document.querySelector('#figure-tasks svg').getAttribute('width')")
   page.call("Emulation.setDeviceMetricsOverride", width=500, height=900, deviceScaleFactor=1, mobile=False)
-  page.wait(f"document.querySelector('#tasks svg').getAttribute('width') !== '{before}'")
+  page.wait(f"document.querySelector('#figure-tasks svg').getAttribute('width') !== '{before}'")
 
 
 def test_on_paper_all_stands_open_but_numbers_that_were_closed(page):
-  page.click("#tasks summary")
+  page.click("#figure-tasks summary")
   page.ask("dispatchEvent(new Event('beforeprint'))")
   assert page.count("details:not([open])") == len(made_up.ALL) - 1
-  assert page.ask("document.querySelector('#tasks .numbers').open")
+  assert page.ask("document.querySelector('#figure-tasks .numbers').open")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
