@@ -37,8 +37,8 @@ class Claim:
 
   @property
   def text(self) -> str:
-    """The finding with its source."""
-    return f"{self.finding[0].upper()}{self.finding[1:]}. {self.source}."
+    """The finding with its source, and what would show it here."""
+    return f"{self.finding[0].upper()}{self.finding[1:]}. {self.source}. Shown here if {self.support}."
 
   def verdict(self, effect: Estimate) -> Verdict:
     """Whether an effect with its 95% interval shows it, shows something else, or neither.
@@ -72,7 +72,10 @@ def claim(figure: str, name: str) -> Claim:
 def claims() -> tuple[Claim, ...]:
   """All of them, in the order of the file."""
   text = (Path(__file__).parent / "claims.yaml").read_text(encoding="utf-8")
-  found = [Claim(**{**each, "margin": each["margin"] / 100}) for each in yaml.safe_load(text)]
+  found = [
+    Claim(**{**each, "support": each["support"].format(margin=each["margin"]), "margin": each["margin"] / 100})
+    for each in yaml.safe_load(text)
+  ]
   for each in found:
     assert each.expects in typing.get_args(Expectation), f"claims.yaml: {each.name} expects {each.expects}"
   return tuple(found)

@@ -1,19 +1,19 @@
 """What a reader of a figure should beware of: cells that are missing, one seed, one task, what an interval holds."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from flan_jax.errors import first_of
 from flan_jax.sweeps.report.axes import Kind
 from flan_jax.sweeps.report.cells import Grid, Place
-from flan_jax.sweeps.report.reading import Reading, Run
+from flan_jax.sweeps.report.reading import Key, Reading, Run
 from flan_jax.sweeps.report.words import counted, listed
 
 _FEW_TASKS = 5
 
 
 def notes(
-  kind: Kind, runs: Sequence[Run], placed: Iterable[tuple[Place, Run]], made: Grid, reading: Reading
+  kind: Kind, runs: Sequence[Run], placed: Sequence[tuple[Place, Run]], made: Grid, reading: Reading
 ) -> list[str]:
   """Of a figure along an axis.
 
@@ -29,6 +29,7 @@ def notes(
     *of_missing_runs(runs, reading),
     *_of_missing_cells(kind, missing),
     *_of_incomplete(made),
+    *_of_unplaced(kind, runs, {run.key for _, run in placed}),
     *_of_untuned(kind, runs),
     *_of_counts(kind, runs),
   ]
@@ -81,6 +82,14 @@ def _of_incomplete(made: Grid) -> Iterator[str]:
   if made.incomplete:
     names = first_of([run.name for run in made.incomplete])
     yield f"Left out, since they lack tasks that most runs were asked: {names}."
+
+
+def _of_unplaced(kind: Kind, runs: Sequence[Run], placed: Collection[Key]) -> Iterator[str]:
+  """Runs that have no x."""
+  if kind.untuned == "nowhere" and any(not run.tuned for run in runs):
+    yield "Untuned runs have no place on this axis and are not drawn."
+  if without := [run.name for run in runs if run.tuned and run.key not in placed]:
+    yield f"Not drawn, since the table does not tell their {kind.x_label}: {first_of(without)}."
 
 
 def _of_untuned(kind: Kind, runs: Sequence[Run]) -> Iterator[str]:

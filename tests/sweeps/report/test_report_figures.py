@@ -273,3 +273,11 @@ def test_where_the_gain_is_among_the_tasks():
   assert told.verdict == "supports"
   late = figures_of(made_up_table(TASKS, Effects(tasks=3.0, untuned=-4.0, base=-3.0), losses=False))["tasks"]
   assert next(finding for finding in late.findings if "gain" in finding.sentence).verdict == "contradicts"
+
+
+def test_runs_of_unknown_size_are_told():
+  table = made_up_table({**SIZES, "seed": [0]}, losses=False)
+  unknown = changed(table, "parameters", lambda row: None if row["model"] == "t5_demo" else row["parameters"])
+  assert any(
+    "does not tell their parameters: model-t5_demo_seed-0" in note for note in figures_of(unknown)["size"].notes
+  )
