@@ -281,7 +281,8 @@ def main() -> None:
       sys.exit(follow(given.folder, given.follow))
     state = execute(given.folder, given.launcher, given.parent)
   except (FlanJaxError, OSError) as error:
-    sys.exit(f"flan-jax: {error}")
+    words = str(error) if isinstance(error, FlanJaxError) else f"{error.filename or given.folder}: {error.strerror}"
+    sys.exit(f"flan-jax: {words}")
   sys.exit({"finished": 0, "failed": 1, "stopped": 128 + signal.SIGTERM}[state])
 
 
