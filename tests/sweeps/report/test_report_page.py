@@ -190,6 +190,14 @@ def test_on_paper_all_stands_open_but_numbers_that_were_closed(page):
   assert page.ask("document.querySelector('#figure-tasks .numbers').open")
 
 
+def test_nothing_runs_over_the_paper(page, path):
+  page.emulate(media="print")
+  page.open(path, width=720)  # A4 within usual margins, in CSS pixels
+  page.ask("dispatchEvent(new Event('beforeprint'))")
+  assert page.ask("document.documentElement.scrollWidth") <= 720
+  page.emulate()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out_from_their_ground(page, scheme):
   page.emulate(scheme)
