@@ -140,7 +140,9 @@ def _refuse_others(plan: Plan, before: Mapping[str, Any]) -> None:
     raise UsageError(f"{what} with other evaluations: {_different(before, now, 'evaluations')}. {advice}")
   ours = {run.name: run for run in plan.runs}
   if gone := [run["name"] for run in before["runs"] if run["name"] not in ours]:
-    raise UsageError(f"{what} with runs that are none of this one's: {first_of(gone)}. {advice}")
+    raise UsageError(
+      f"{what} with runs that are none of this one's: {first_of(gone)}. Runs can be added to it, not left out. {advice}"
+    )
   for run in before["runs"]:
     if run["config"] != ours[run["name"]].config:
       raise UsageError(f"{what} with other settings: in run {run['name']} {_changed(ours[run['name']])}. {advice}")

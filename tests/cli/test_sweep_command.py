@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import pytest
 
@@ -9,6 +10,8 @@ from flan_jax.cli import sweep
 from flan_jax.cli.main import run
 from flan_jax.sweeps.launchers.settings import Settings
 from tests.sweeps.toy_sweep import toy_sweep
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
 
 
 def test_every_setting_of_launchers_is_an_option():
@@ -53,6 +56,24 @@ def test_a_dry_run_writes_nothing(said, tmp_path):
   assert found["sums"]["flops"] > 0
   assert not folder.exists()
   assert not (tmp_path / "s").exists()
+
+
+def test_a_failed_run_is_told_with_its_last_lines_and_left_until_it_is_retried(tmp_path, capsys, monkeypatch):
+  """This one asks for a mesh of three devices where each program has as many as the tests, eight."""
+  monkeypatch.setenv("PYTHONPATH", str(ROOT))
+  few = ["seed/Axis.values = [0]", "cot/Axis.values = [True]", "tasks/Axis.values = [2]"]
+  folder = tmp_path / "sweep"
+  command = ["sweep", toy_sweep(tmp_path, *few, "Partitioning.model = 3"), "--model_dir", str(folder)]
+  command += ["--store_dir", str(tmp_path / "store")]
+  for more, starts in (([], 1), ([], 1), (["--retry"], 2)):
+    assert run([*command, *more]) == 1
+    said = capsys.readouterr().err
+    assert "tasks-2_cot-True_seed-0: failed (train)\n  " in said
+    assert "does not fit 8 device(s)" in said
+    assert said.endswith("flan-jax: 1 of 1 runs failed; mended, the same command with --retry goes on\n")
+    log = (folder / "runs" / "tasks-2_cot-True_seed-0" / "log.txt").read_text()
+    assert log.count("train: flan-jax train") == starts
+  assert (folder / "table.csv").exists()
 
 
 @pytest.mark.parametrize(

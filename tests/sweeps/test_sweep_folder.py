@@ -66,7 +66,11 @@ def test_more_values_and_seeds_extend_it(plan_of):
   [
     (["TRAIN_STEPS = 7"], {}, "in run tasks-2_cot-True_seed-0 TRAIN_STEPS was 6, is 7, WarmupLinear.total_steps was 6"),
     ([], {"quick": True}, "with runs that are none of this one's: tasks-0_seed-1"),
-    (["cot/Axis.values = [True]"], {}, "with runs that are none of this one's: "),
+    (
+      ["cot/Axis.values = [True]"],
+      {},
+      "none of this one's: tasks-2_cot-False_seed-0, tasks-2_cot-False_seed-1. Runs can",
+    ),
     (["held_out/Evaluation.examples = 3"], {}, "other evaluations: held_out.examples was 2, is 3"),
     (["held_out/Evaluation.name = 'other'", "sweep.score = 'other/zero_shot'"], {}, "other is new, held_out is gone"),
     (["sweep.name = 'another'"], {}, "has the sweep toy, this is another"),
