@@ -49,7 +49,14 @@ def effect_of(made: Grid, pairs: Sequence[Pair]) -> Estimate:
 def _changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None) -> Finding:
   effect = effect_of(made, pairs)
   places = [place for pair in pairs for place in pair]
-  return finding(f"{what}, {asked(made)} changes {change(made, pairs, effect)}.", effect, of, _stuck(made, places))
+  return _judged(made, places, f"{what}, {asked(made)} changes {change(made, pairs, effect)}.", effect, of)
+
+
+def _judged(made: Grid, places: Sequence[Place], text: str, effect: Estimate, of: Claim | None) -> Finding:
+  """A finding about these cells, which says before its verdict what the interval does not hold."""
+  if of and all(len(runs) == 1 for runs in made.runs.values()):
+    text = f"{text} This is of one seed each."
+  return finding(text, effect, of, _stuck(made, places))
 
 
 def _stuck(made: Grid, places: Sequence[Place]) -> str:
@@ -121,7 +128,7 @@ def _of_first_tasks(made: Grid, of: Claim) -> Iterator[Finding]:
     difference = made.estimate(weights)
     text = f"Up to {_x([each[:2] for each in told], 1)} tasks the gain is {points(early.value)}, from there to"
     text = f"{text} {_x([each[1:] for each in told], 1)} it is {points(late.value)}; the difference is"
-    yield finding(f"{text} {with_interval(difference)}.", difference, of, _stuck(made, list(weights)))
+    yield _judged(made, list(weights), f"{text} {with_interval(difference)}.", difference, of)
 
 
 def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
@@ -138,7 +145,7 @@ def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
   text = (
     f"For ten times the {what}, by a line in their logarithm, {asked(made)} changes by {with_interval(slope)}{over}."
   )
-  yield finding(text, slope, of, _stuck(made, list(weights)))
+  yield _judged(made, list(weights), text, slope, of)
 
 
 def _of_plane(made: Grid) -> Iterator[Finding]:

@@ -157,6 +157,8 @@ def test_an_axis_that_is_not_known_has_a_general_figure():
 def test_one_seed_one_value_no_axis():
   one = figures_of(made_up_table({"tasks": [10], "seed": [0]}, losses=False))["tasks"]
   assert any("One seed" in note for note in one.notes)
+  few = figures_of(made_up_table({"tasks": [0, 10, 160], "seed": [0]}, losses=False))["tasks"]
+  assert all("one seed each" in finding.sentence for finding in few.findings if finding.claim)
   assert any("No untuned run" in note for note in one.notes)
   assert "can't tell" in verdicts(one)
   assert figures_of(made_up_table({"seed": [0, 1]}, losses=False))["score"].panels
