@@ -1,6 +1,7 @@
 """How far a long step is: a bar with rate and time left on a terminal, a plain line now and then in a pipe."""
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,16 @@ def silently(what: str, total: int, unit: str) -> Iterator[Advance]:
   """The Progress that shows nothing."""
   del what, total, unit
   yield lambda done, note="": None
+
+
+def told_seconds_left(line: str) -> float | None:
+  """What a plain line of `shown` says is left, None where it says nothing of it.
+
+  >>> told_seconds_left("answering: 32 of 2,240 questions, 1.5/s, 1,472 s left, loss 2.0")
+  1472.0
+  """
+  found = re.search(r", ([\d,]+) s left", line)
+  return float(found[1].replace(",", "")) if found else None
 
 
 @contextlib.contextmanager

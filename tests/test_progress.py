@@ -38,3 +38,14 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
 def test_an_error_passes_through():
   with pytest.raises(KeyError), progress.shown("preparing", 1, "examples"):
     raise KeyError
+
+
+def test_the_time_left_of_a_line_can_be_read_back(monkeypatch, capsys):
+  monkeypatch.setattr(progress, "_LINE_SECONDS", -1.0)
+  monkeypatch.setattr(progress._Pace, "seconds_left", lambda pace: 1472.4)
+  with progress.shown("answering", 100_000, "questions") as advance:
+    for _ in range(2):
+      advance(1)
+  first, second = capsys.readouterr().err.splitlines()
+  assert progress.told_seconds_left(first) is None  # nothing to count by
+  assert progress.told_seconds_left(second) == 1472

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flan_jax import progress
 from flan_jax.sweeps import execution, locks
 from flan_jax.sweeps.headline import headline
 from flan_jax.sweeps.plan import LOCK, LOG, STATE, Plan, PlannedRun
@@ -153,7 +154,7 @@ def _newest_metrics(folder: pathlib.Path) -> list[dict[str, Any]]:
 def _seconds_left(
   run: PlannedRun, kept: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]], typical: Mapping[str, float]
 ) -> float | None:
-  """Training at its newest rate, and then evaluations as long as in other runs."""
+  """Training at its newest rate, and then evaluations as long as in other runs, as far as any had them."""
   stages, stage = kept.get("stages", {}), kept.get("stage")
   left = 0.0
   if stage == execution.TRAIN:
@@ -161,8 +162,8 @@ def _seconds_left(
     if not rates:
       return None
     left = (run.training.train_steps - metrics[-1]["step"]) / statistics.median(rates)
-  elif stage not in typical:
-    return None
+  elif stage not in typical:  # the first runs' first evaluations: what they say themselves
+    return next(map(progress.told_seconds_left, last_lines(run.folder / LOG, 1)), None)
   todo = {name: seconds for name, seconds in typical.items() if name != execution.TRAIN}
   done = {name: each["seconds"] if each.get("exit_code") is None else todo.get(name) for name, each in stages.items()}
   return left + sum(max(seconds - (done.get(name) or 0.0), 0.0) for name, seconds in todo.items())

@@ -75,6 +75,8 @@ def test_time_left_is_of_training_at_its_rate_and_of_evaluations_as_in_other_run
   write_state(run, state="running", host="another", stage="evaluate held_out", stages=stages)
   assert states.status(run, SCORE, typical).seconds_left == 30 - 12
   assert states.status(run, SCORE).seconds_left is None
+  (run.folder / LOG).write_text("answering: 1 of 9 questions\nanswering: 3 of 9 questions, 0.5/s, 12 s left\n")
+  assert states.status(run, SCORE).seconds_left == 12  # by its own words, where no other run has got there
 
 
 def test_last_lines_are_few_of_a_long_log(plan):
