@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import gin
 
-from flan_jax.errors import FlanJaxError, UsageError, unknown_name
+from flan_jax.errors import FlanJaxError, UsageError, first_of, unknown_name
 
 # Macro -> the binding that it feeds in gin_configs/runs/finetune.gin. The first eight have T5X's names.
 MACROS = {
@@ -148,6 +148,15 @@ def default(macro: str, value: object) -> str | None:
   line = f"{macro} = {value!r}"
   gin.parse_config(line)
   return line
+
+
+def is_bound(name: str) -> bool:
+  """Whether the parsed gin says something of 'CONFIGURABLE.PARAMETER'."""
+  try:
+    gin.query_parameter(name)
+  except ValueError:
+    return False
+  return True
 
 
 def build(name: str = "train") -> Any:
@@ -354,7 +363,9 @@ def _refuse_unused() -> None:
     known += [f"{name.split('.')[-1]}.{each}" for (_, name), values in consumed.items() for each in values]
     near = difflib.get_close_matches(unused[0], known, n=3)
     hint = f" Nearest that are read: {', '.join(near)}." if near else ""
-    raise UsageError(f"nothing reads the gin binding of {' or '.join(unused)}.{hint}")
+    if "sweep.name" in unused:
+      hint = " This is a sweep: flan-jax sweep"
+    raise UsageError(f"nothing reads the gin binding of {first_of(unused)}.{hint}")
 
 
 # --- a dataclass as gin ---

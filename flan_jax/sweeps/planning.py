@@ -20,6 +20,7 @@ from flan_jax.training.train import Training
 
 RUNS = "runs"  # of a sweep's folder: a folder a run
 _USUAL = pathlib.Path("runs/sweeps")
+_EXAMPLE = "gin_configs/sweeps/demo_num_tasks.gin"
 
 
 def load(
@@ -49,10 +50,12 @@ def load(
   file = sweep if sweep.endswith(".gin") else configuration.our_file("sweeps", sweep, "sweep")
   head = configuration.lines(gin_files=[file], sharding=sharding)
   given = configuration.lines(gin_files=[file], sharding=sharding, options=options, bindings=bindings)[len(head) :]
-  if quick:
-    configuration.parse([*head, *given], search_paths)
-    head += configuration.build_part("sweep").quick
   configuration.parse([*head, *given], search_paths)
+  if not configuration.is_bound("sweep.name"):
+    raise UsageError(f"{file} is no sweep, it has no sweep.name. A sweep to learn from: {_EXAMPLE}")
+  if quick:
+    head += configuration.build_part("sweep").quick
+    configuration.parse([*head, *given], search_paths)
   if line := configuration.default("DATA_DIR", os.environ.get("FLAN_JAX_DATA_DIR")):
     given = [line, *given]
   found = configuration.build_part("sweep")

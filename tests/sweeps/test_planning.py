@@ -135,6 +135,10 @@ def test_a_sweep_that_is_not_there_is_told(tmp_path):
     planning.load("demo_num_task")
   with pytest.raises(UsageError, match="no gin file"):
     planning.load(str(tmp_path / "none.gin"))
+  with pytest.raises(
+    UsageError, match=r"quickstart.gin is no sweep, it has no sweep.name. A sweep to learn from: gin_"
+  ):
+    planning.load("gin_configs/runs/quickstart.gin")
 
 
 def test_a_number_of_examples_gives_steps_for_now(plan_of):
@@ -218,5 +222,6 @@ def test_two_roots_of_one_config_are_built_together(plan_of, tmp_path):
   assert (training.train_steps, sweep.name) == (6, "toy")
   for name in ("train", "sweep"):
     configuration.parse([f"include {toy_sweep(tmp_path)!r}", "MODEL_DIR = 'm'"])
-    with pytest.raises(UsageError, match="nothing reads the gin binding"):
+    with pytest.raises(UsageError, match="nothing reads the gin binding") as error:
       configuration.build(name)
+    assert ("This is a sweep: flan-jax sweep" in str(error.value)) == (name == "train")

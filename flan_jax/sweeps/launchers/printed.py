@@ -1,7 +1,6 @@
 """`--launcher print`: the commands of each run as a shell script, for whatever starts them."""
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from flan_jax.sweeps import commands
@@ -31,4 +30,4 @@ def _script(plan: Plan, runs: Sequence[PlannedRun]) -> Iterator[str]:
     yield ""
     yield f"# {run.name}"
     yield from (f"#   {shlex.join(command.argv)}" for command in commands.of_run(run, plan.sweep.evaluations))
-    yield shlex.join([sys.executable, "-m", "flan_jax.sweeps.execution", str(run.folder)])
+    yield shlex.join(["python", "-m", "flan_jax.sweeps.execution", str(run.folder)])
