@@ -8,12 +8,14 @@ import time
 import pytest
 
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import states
-from flan_jax.sweeps.launchers import slurm, slurm_queue
+from flan_jax.sweeps import folder as folders
+from flan_jax.sweeps import planning, preparing, states
+from flan_jax.sweeps.launchers import local, slurm, slurm_queue
 from flan_jax.sweeps.launchers.settings import Settings
 from flan_jax.sweeps.plan import LOG
 from tests.sweeps import slurm_cluster
 from tests.sweeps.small_programs import EVALUATES, FAILS, ROOT, TRAINS, WAITS, plan_of, waiting_program, write_programs
+from tests.sweeps.toy_sweep import toy_sweep
 
 WHOLE = {"train": TRAINS, "evaluate held_out": EVALUATES}
 
@@ -47,7 +49,7 @@ class Watch:
     self.plan = plan
     self.seen = {run.name: [] for run in plan.runs}
     self.acts = dict(acts or {})
-    self.deadline = time.monotonic() + 120
+    self.deadline = time.monotonic() + 300
 
   def __call__(self, told):
     assert time.monotonic() < self.deadline, (self.seen, told)
@@ -159,9 +161,58 @@ def test_what_slurm_or_we_refuse_is_an_error_and_leaves_nothing(tmp_path, wanted
   with pytest.raises(FlanJaxError, match=told):
     slurm.launch(plan, plan.runs, Settings(**wanted), Watch(plan))
   assert slurm_queue.of_sweep(plan.folder) == {}
+  assert not list((plan.folder / slurm_queue.FOLDER).glob("*"))
+
+
+def test_where_there_is_no_slurm_it_is_said(tmp_path, monkeypatch):
+  plan = plan_of(tmp_path, {"one": WHOLE})
+  monkeypatch.setenv("PATH", str(tmp_path))
+  with pytest.raises(FlanJaxError, match="no sbatch here"):
+    slurm.launch(plan, plan.runs, Settings(), Watch(plan))
+  assert ends(plan) == {"one": "waiting"}
 
 
 def test_times_are_sbatch_s():
-  for wrong in ("a day", "1-", "1:2:3:4", ""):
-    with pytest.raises(UsageError, match="as sbatch takes it"):
+  told = {"90": 90, "1:30": 2, "12:00:00": 720, "2-12": 3600, "2-12:30": 3630, "1-00:00:30": 1441}
+  assert {time: slurm.minutes(time) for time in told} == told
+  for wrong in ("a day", "1-", "1:2:3:4", "", "0"):
+    with pytest.raises(UsageError, match=r"as sbatch takes it|must be above 0"):
       slurm.minutes(wrong)
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_two_launchers_at_once_do_no_run_twice(tmp_path):
+  """Slurm does one at a time; this machine does those that wait there, whose jobs then find nothing to do."""
+  when_told = "import os, time\nwhile not os.path.exists('{folder}/go'):\n  time.sleep(0.05)\n"
+  plan = plan_of(tmp_path, {"one": {**WHOLE, "train": when_told + TRAINS}, "other": WHOLE, "third": WHOLE})
+  here = []
+
+  def do_the_others(number):
+    here.extend(run.name for run in folders.runs_to_do(plan))
+    local.launch(plan, folders.runs_to_do(plan), Settings(), lambda: None)
+    assert ends(plan) == {"one": "running", "other": "finished", "third": "finished"}
+    (plan.runs[0].folder / "go").touch()
+
+  watch = Watch(plan, {("one", "on", "running"): do_the_others})
+  slurm.launch(plan, plan.runs, Settings(array_parallelism=1), watch)
+  assert here == ["other", "third"]
+  assert set(ends(plan).values()) == {"finished"}
+  for run in plan.runs:
+    lines = (run.folder / LOG).read_text().splitlines()
+    assert [line for line in lines if not line.startswith("--- ")] == ["trains", "evaluates"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_cluster")
+def test_a_real_run_on_two_nodes_is_one_run(tmp_path, monkeypatch):
+  """Its processes meet by what Slurm says of them, train together, and the first one evaluates."""
+  for name in ("XLA_FLAGS", "PJRT_NPROC"):  # this process's eight devices
+    monkeypatch.delenv(name)
+  small = ("tasks/Axis.values = [2]", "cot/Axis.values = [True]", "seed/Axis.values = [0]", "TRAIN_STEPS = 4")
+  options = {"store_dir": str(tmp_path / "store")}
+  plan = planning.load(toy_sweep(tmp_path, *small), folder=tmp_path / "D", quick=False, options=options, bindings=())
+  plan = preparing.made_ready(plan)
+  slurm.launch(plan, plan.runs, Settings(nodes=2), Watch(plan))
+  (done,) = states.statuses(plan)
+  assert (done.state, done.step) == ("finished", 4)
+  assert "Rank 1 is connected to 1 peer" in (plan.runs[0].folder / LOG).with_suffix(".1.txt").read_text()

@@ -9,6 +9,7 @@ import importlib.util
 import math
 import re
 import secrets
+import shutil
 import signal
 import sys
 import time
@@ -49,6 +50,8 @@ def launch(
   """
   if importlib.util.find_spec("submitit") is None:
     raise FlanJaxError("--launcher slurm needs submitit: pip install 'flan_jax[slurm]'")
+  if absent := [name for name in ("sbatch", "squeue", "srun") if shutil.which(name) is None]:
+    raise FlanJaxError(f"--launcher slurm: there is no {absent[0]} here; start the sweep on a login node")
   with locks.alone(plan.folder / LOCK) as lock:
     if lock is None:
       raise FlanJaxError(f"{plan.folder}: another 'flan-jax sweep' is at it; wait for it, or give another --model_dir")
@@ -81,7 +84,9 @@ def minutes(time: str) -> int:
   days, *parts = (int(part or 0) for part in found.groups())
   from_hours = found[1] is not None or found[4] is not None
   hours, whole, seconds = parts if from_hours else (0, *parts[:2])
-  return max(1, math.ceil(days * _DAY + hours * 60 + whole + seconds / 60))
+  if not (total := days * _DAY + hours * 60 + whole + seconds / 60):
+    raise UsageError(f"--time {time}: must be above 0; without it a job gets a day, or the partition's limit")
+  return math.ceil(total)
 
 
 def _queued(plan: Plan) -> list[str]:
@@ -116,6 +121,7 @@ def _submit(plan: Plan, runs: Sequence[PlannedRun], settings: Settings) -> None:
     executor.update_parameters(**parameters)
     jobs = executor.submit_array([RunJob(str(run.folder.absolute())) for run in runs])
   except submitit.core.utils.FailedJobError as error:
+    shutil.rmtree(folder)
     raise FlanJaxError(f"sbatch refused the jobs: {_reason(error)}") from error
   _say(f"Submitted {len(runs)} runs as job {jobs[0].job_id.partition('_')[0]}, '{name}'")
 
