@@ -124,6 +124,25 @@ def test_what_is_shown_of_a_job_that_waits_runs_is_sent_back_and_is_cancelled(tm
 
 
 @pytest.mark.usefixtures("on_cluster")
+def test_a_job_that_makes_room_for_another_saves_and_goes_on(tmp_path):
+  """Slurm takes its node from it and puts it back into the queue, as preemption and `scontrol requeue` do."""
+  plan = plan_of(tmp_path, {"one": {"train": WAITS}})
+  (run,) = plan.runs
+
+  def preempt(number):
+    waiting_program(run)
+    slurm_says("scontrol", "requeue", number)
+
+  acts = {("one", "on", "running"): preempt, ("one", "pending", "stopped"): lambda number: write_programs(run, WHOLE)}
+  watch = Watch(plan, acts)
+  slurm.launch(plan, plan.runs, Settings(), watch)
+  assert not watch.acts
+  assert ends(plan) == {"one": "finished"}
+  lines = (run.folder / LOG).read_text().splitlines()
+  assert [line for line in lines if not line.startswith("--- ")] == ["saved", "trains", "evaluates"]
+
+
+@pytest.mark.usefixtures("on_cluster")
 def test_jobs_outlive_the_command_and_the_same_command_finds_them(tmp_path, capsys, monkeypatch):
   plan = plan_of(tmp_path, {"one": {"train": WAITS}, "other": {"train": WAITS}})
   wanted = Settings(array_parallelism=1)
