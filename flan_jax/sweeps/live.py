@@ -33,17 +33,24 @@ def watching(plan: Plan) -> Iterator[Watch]:
   with _table(plan, console) if console.is_terminal else _lines(plan) as show:
     look = _Look(plan)
     looked = -_SECONDS
+    known: Mapping[str, str] = {}
+
+    def draw() -> None:
+      found = look()
+      at_an_end = {each.name for each in found if each.state in ("finished", "failed")}  # their files say all
+      show(found, {name: note for name, note in known.items() if name not in at_an_end})
 
     def watch(notes: Mapping[str, str] | None = None) -> None:
-      nonlocal looked
+      nonlocal looked, known
+      known = notes or {}
       if time.monotonic() - looked >= _SECONDS:
-        show(look(), notes or {})
+        draw()
         looked = time.monotonic()
 
     try:
       yield watch
     finally:
-      show(look(), {})
+      draw()
 
 
 def summary(found: Sequence[Status]) -> str:

@@ -66,7 +66,7 @@ def test_a_pipe_gets_a_line_a_change(tmp_path, capfd, monkeypatch):
     watch({"one": "PENDING"})
     for run in plan.runs:
       execution.execute(run.folder)
-      watch()
+      watch({"one": "COMPLETING"})  # of a run at its end there is no more to say
       watch()
   lines = capfd.readouterr().err.splitlines()
   assert lines[0] == "0 of 2 runs finished, 2 waiting"
