@@ -53,6 +53,7 @@ def test_imports_point_one_way(room):
     ("flan_jax.cli.main", ("jax", "tensorflow", "matplotlib", "orbax", "numpy")),
     ("flan_jax.data.specs, flan_jax.data.mixtures", ("jax", "tensorflow", "seqio")),
     ("flan_jax.data.prepare, flan_jax.data.stream, flan_jax.data.rendering", ("jax", "tensorflow", "seqio")),
+    ("flan_jax.sweeps.report.writing", ("jax", "orbax", "tensorflow", "seqio")),
     (
       "flan_jax.training.train, flan_jax.evaluation.held_out.evaluate",
       ("tensorflow", "seqio", "matplotlib", "transformers"),

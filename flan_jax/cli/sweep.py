@@ -110,9 +110,10 @@ def command(context, sweep, dry_run, table, as_json, model_dir, launcher, quick,
     raise UsageError("--json is for --dry_run and --table")
   if dry_run and table:
     raise UsageError("--dry_run is of what will be, --table of what is there: give one")
-  from flan_jax.sweeps import folder, planning
+  from flan_jax.sweeps import planning
+  from flan_jax.sweeps.plan import RECORD
 
-  if table and (Path(sweep) / folder.RECORD).exists():
+  if table and (Path(sweep) / RECORD).exists():
     return _show_table(Path(sweep), as_json)
   plan = planning.load(
     sweep,
@@ -142,12 +143,11 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
   runs = folder.runs_to_do(plan, retry)
   if launcher == "print":
     return launch(plan, runs, settings, lambda: None)
-  from flan_jax.sweeps import live, states
-  from flan_jax.sweeps import table as tables
+  from flan_jax.sweeps import collecting, live, states
 
   with live.watching(plan) as watch:
     launch(plan, runs, settings, watch)
-  tables.write(plan)
+  collecting.write(plan)
   found = states.statuses(plan)
   for lines in live.failures(found):
     click.echo(lines, err=True)
@@ -159,11 +159,10 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
 
 def _show_table(where: Path, as_json: bool) -> None:
   from flan_jax.cli import sweep_table_view
-  from flan_jax.sweeps import folder
-  from flan_jax.sweeps import table as tables
+  from flan_jax.sweeps import collecting, folder
 
   plan = folder.read(where)
-  sweep_table_view.show(plan, tables.write(plan), as_json)
+  sweep_table_view.show(plan, collecting.write(plan), as_json)
 
 
 def _show_prices(plan: "Plan", as_json: bool, accelerator: str, devices: int | None, utilisation: float | None) -> None:

@@ -23,7 +23,7 @@ def show(plan: Plan, written: pa.Table, as_json: bool = False) -> None:
   """Prints the runs: a table on a terminal, tabs in a pipe, or JSON.
 
   Args:
-    written: what `table.write` wrote.
+    written: what `collecting.write` wrote.
   """
   found = content(plan)
   if as_json:

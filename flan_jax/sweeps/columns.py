@@ -9,6 +9,7 @@ column `axis.NAME`, whole numbers, numbers, truth values or texts as its values 
 # Of the run. Empty (null) where it is not known.
 RUN = {
   "sweep": "string",
+  "score": "string",  # of the sweep: which of the scores below it is about, as 'EVALUATION/VARIANT'
   "run": "string",  # name, and folder
   "state": "string",  # see `states.STATES`
   "tuned": "bool",  # False: what the runs begin with, measured as it is
@@ -16,6 +17,7 @@ RUN = {
   "config": "string",  # PlannedRun.config
   "model": "string",  # the gin file of its size, such as t5_1_1_xl; else a text of its shape
   "parameters": "int64",
+  "initial_checkpoint": "string",  # what it began with; null of random parameters
   "mixture": "string",
   "tasks": "int64",  # trained on; 0 of an untuned one
   "examples": "int64",  # that those tasks have, at most their max_per_task
@@ -27,7 +29,7 @@ RUN = {
   "trained_examples": "int64",
   "trained_tokens": "int64",  # useful ones: no padding
   "flops": "double",  # of training, by training/flops.py
-  "pretraining_flops": "double",  # of what it began with, where that is published or measured
+  "pretraining_flops": "double",  # of what it began with, where that is published or counted
   "train_seconds": "double",  # wall time of all starts of `flan-jax train`
   "evaluate_seconds": "double",  # of all of `flan-jax eval`
   "device": "string",  # jax's device_kind

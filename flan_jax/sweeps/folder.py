@@ -17,11 +17,9 @@ from flan_jax import configuration
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError, first_of
 from flan_jax.sweeps import commands
-from flan_jax.sweeps.plan import RUN_CONFIG, RUN_RECORD, Plan, PlannedRun
-from flan_jax.sweeps.planning import RUNS
+from flan_jax.sweeps.plan import RECORD, RUN_CONFIG, RUN_RECORD, RUNS, Plan, PlannedRun
 from flan_jax.sweeps.sweep import Axis, EqualExamples, EqualSteps, Evaluation, Sweep
 
-RECORD = "sweep.json"
 _BUDGETS = {kind.__name__: kind for kind in (EqualSteps, EqualExamples)}
 
 

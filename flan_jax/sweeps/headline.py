@@ -55,11 +55,16 @@ def results(folder: pathlib.Path, evaluation: str) -> Mapping[str, Any] | None:
   Raises:
     FlanJaxError: it is something else.
   """
-  path = folder / EVALUATIONS / evaluation / _RESULTS
+  path = path_of(folder, evaluation)
   try:
     return _read(path, path.stat().st_mtime_ns)
   except OSError:
     return None
+
+
+def path_of(folder: pathlib.Path, evaluation: str) -> pathlib.Path:
+  """Where an evaluation of a run has its results."""
+  return folder / EVALUATIONS / evaluation / _RESULTS
 
 
 def rows(content: Mapping[str, Any], fresh: bool) -> list[Row]:

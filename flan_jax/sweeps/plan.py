@@ -13,6 +13,9 @@ from flan_jax.sweeps.sweep import Sweep, Value
 if TYPE_CHECKING:  # a process that waits for a run's commands reads names of files here, and needs no jax for it
   from flan_jax.training.train import Training
 
+# Of a sweep's folder.
+RECORD = "sweep.json"  # what it is: see `folder`
+RUNS = "runs"  # a folder each
 # Of a run's folder, which is its MODEL_DIR too: what a sweep adds to it.
 RUN_CONFIG = "run.gin"  # the settings, resolved: `flan-jax train --gin_file` takes it
 RUN_RECORD = "run.json"  # axes, commands, hash: see `folder`

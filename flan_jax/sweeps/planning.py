@@ -14,11 +14,10 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax import configuration
 from flan_jax.errors import UsageError, first_of
-from flan_jax.sweeps.plan import Plan, PlannedRun
+from flan_jax.sweeps.plan import RUNS, Plan, PlannedRun
 from flan_jax.sweeps.sweep import Axis, EqualExamples, Sweep, Value
 from flan_jax.training.train import Training
 
-RUNS = "runs"  # of a sweep's folder: a folder a run
 _USUAL = pathlib.Path("runs/sweeps")
 _EXAMPLE = "gin_configs/sweeps/demo_num_tasks.gin"
 

@@ -37,11 +37,12 @@ def facts(run: PlannedRun, log: Sequence[training_log.Line]) -> dict[str, Any]:
     "config": run.config,
     "model": model_name(training.model),
     "parameters": parameters(training.model),
+    "initial_checkpoint": training.initial_checkpoint_path,
     "train_steps": training.train_steps if run.tuned else 0,
     "pretraining_flops": pretraining_flops(training),
     **(_of_training(run, log) if run.tuned else _UNTUNED),
     **_seconds(run),
-    **_place(folder),
+    **place(folder),
   }
 
 
@@ -118,8 +119,8 @@ def _seconds(run: PlannedRun) -> dict[str, Any]:
   return {**found, "evaluate_seconds": sum(took.values()) if took else None}
 
 
-def _place(folder: pathlib.Path) -> dict[str, Any]:
-  """The device's kind and how many there were at the run's last start."""
+def place(folder: pathlib.Path) -> dict[str, Any]:
+  """`device`, its kind, and `devices`, how many there were at the run's last start; {} where there was none yet."""
   try:
     text = json.loads((folder / "versions.json").read_text(encoding="utf-8"))["devices"]
     count, kind = _DEVICES.match(text).groups()

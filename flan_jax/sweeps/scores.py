@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flan_jax.errors import FlanJaxError
 from flan_jax.evaluation.held_out.results import Average, Row, averages_by_cluster, averages_by_split
 from flan_jax.sweeps import headline
 from flan_jax.sweeps.plan import PlannedRun
@@ -23,11 +24,13 @@ def observations(run: PlannedRun, evaluation: str, step: int | None) -> list[dic
   if content is None:
     return []
   common = {"quantity": "score", "evaluation": evaluation, "step": step}
-  if "suites" in content:
-    found = _of_suites(content)
-  else:
-    found = _of_mixture(headline.rows(content, run.fresh), content["about"]["name"])
-  return [{**common, **each} for each in found]
+  try:
+    if "suites" in content:
+      return [{**common, **each} for each in _of_suites(content)]
+    return [{**common, **each} for each in _of_mixture(headline.rows(content, run.fresh), content["about"]["name"])]
+  except (KeyError, TypeError, AttributeError, ValueError) as error:
+    path = headline.path_of(run.folder, evaluation)
+    raise FlanJaxError(f"{path}: not the results of an evaluation ({type(error).__name__}: {error})") from None
 
 
 def _of_mixture(rows: Sequence[Row], mixture: str) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,6 @@
-"""The table of a sweep: collected from its runs' folders, as Parquet and CSV, and back. Its columns: see `columns`."""
+"""The table of a sweep, as Parquet and CSV and back. Its columns: see `columns`; how it is made: see `collecting`."""
 
 import io
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,53 +11,12 @@ import pyarrow.parquet
 
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError
-from flan_jax.sweeps import columns, run_facts, scores, states, training_log
-from flan_jax.sweeps.plan import Plan, PlannedRun
+from flan_jax.sweeps import columns
 from flan_jax.sweeps.sweep import Value
 
 PARQUET, CSV = "table.parquet", "table.csv"
 _AXES_AFTER = "state"  # where they stand among the columns of the run: first what it is called, then what it is
 _TYPES = {"string": pa.string(), "bool": pa.bool_(), "int64": pa.int64(), "double": pa.float64()}
-
-
-def write(plan: Plan) -> pa.Table:
-  """Collects the table and writes it into the sweep's folder: table.parquet and table.csv."""
-  table = collect(plan)
-  save(table, plan.folder)
-  return table
-
-
-def collect(plan: Plan) -> pa.Table:
-  """The table of a sweep as its runs' folders are now.
-
-  A run of which nothing was observed yet has one row without an observation. What cannot be read (damaged results) is
-  said on stderr and left out.
-  """
-  rows = [row for run in plan.runs for row in _rows_of(plan, run)]
-  return from_rows(rows, {axis.name: axis.values for axis in plan.sweep.axes})
-
-
-def _rows_of(plan: Plan, run: PlannedRun) -> list[dict[str, Any]]:
-  log = training_log.read(run.folder)
-  described = {
-    "sweep": plan.sweep.name,
-    "run": run.name,
-    "state": states.status(run, plan.sweep.score).state,
-    **{f"axis.{name}": value for name, value in run.axes.items()},
-    **run_facts.facts(run, log),
-  }
-  observed = [
-    {"quantity": quantity, "step": step, "value": value}
-    for quantity in training_log.CURVES
-    for step, value in training_log.curve(log, quantity)
-  ]
-  step = run_facts.step_of(run)
-  for evaluation in plan.sweep.evaluations:
-    try:
-      observed += scores.observations(run, evaluation.name, step)
-    except FlanJaxError as error:
-      print(f"left out of the table: {error}", file=sys.stderr)
-  return [{**described, **each} for each in observed or [{}]]
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]], axes: Mapping[str, Sequence[Value]]) -> pa.Table:
@@ -123,7 +81,10 @@ def read(folder: Path) -> pa.Table:
     raise FlanJaxError(f"{path}: not the table of a sweep ({error})") from None
   lacking = [name for name in (*columns.RUN, *columns.OBSERVATION) if name not in table.column_names]
   if lacking:
-    raise FlanJaxError(f"{path}: not the table of a sweep: it has no column {', '.join(lacking)}")
+    raise FlanJaxError(
+      f"{path}: not the table of a sweep as this version writes it: no column {', '.join(lacking)}. "
+      f"'flan-jax sweep {folder} --table' writes it again"
+    )
   return table
 
 

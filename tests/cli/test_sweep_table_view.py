@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flan_jax.cli import sweep_table_view
-from flan_jax.sweeps import execution, table
+from flan_jax.sweeps import collecting, execution, table
 from tests.sweeps.small_programs import EVALUATES, FAILS, TRAINS, plan_of
 
 
@@ -23,7 +23,7 @@ def plan(tmp_path):
 
 
 def test_a_pipe_gets_a_line_a_run_with_tabs(plan, capsys):
-  sweep_table_view.show(plan, table.write(plan))
+  sweep_table_view.show(plan, collecting.write(plan))
   head, *lines, about, failed = capsys.readouterr().out.splitlines()
   assert head.split("\t") == ["run", "seed", "state", "steps", "loss", "score", "time"]
   runs = [dict(zip(head.split("\t"), line.split("\t"), strict=True)) for line in lines]
@@ -38,7 +38,7 @@ def test_a_pipe_gets_a_line_a_run_with_tabs(plan, capsys):
 
 
 def test_json_has_the_numbers(plan, capsys):
-  sweep_table_view.show(plan, table.write(plan), as_json=True)
+  sweep_table_view.show(plan, collecting.write(plan), as_json=True)
   found = json.loads(capsys.readouterr().out)
   assert found["score"] == plan.sweep.score
   assert [run["axes"] for run in found["runs"]] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
@@ -54,5 +54,5 @@ def test_a_score_of_tasks_that_were_trained_on_says_so(plan, capsys):
   content = json.loads(path.read_text())
   content["averages"] = [each for each in content["averages"] if each["split"] == "seen"]
   path.write_text(json.dumps(content))
-  sweep_table_view.show(plan, table.write(plan))
+  sweep_table_view.show(plan, collecting.write(plan))
   assert "\t75.0% [50.0, 90.0] seen\t" in capsys.readouterr().out

@@ -97,7 +97,7 @@ def made_up_table(
   states: Mapping[str, str] | None = None,
   base: bool = False,
 ) -> pa.Table:
-  """The table of a grid of these axes, as `table.collect` makes it.
+  """The table of a grid of these axes, as `collecting.collect` makes it.
 
   Args:
     suites: asks the paper's four suites (evaluation 'suites') instead of held-out tasks (evaluation 'held_out').
@@ -173,6 +173,7 @@ def _run(name: str, axes: dict[str, Value], base: bool) -> dict[str, Any]:
   seconds = _STEPS / 44 * size / SIZES["t5_demo"] if tuned else 0.0
   return {
     "sweep": name,
+    "score": None,
     "run": "_".join(f"{axis}-{value}" for axis, value in shown.items()),
     **{f"axis.{axis}": value for axis, value in axes.items()},
     "tuned": tuned,
@@ -186,6 +187,7 @@ def _run(name: str, axes: dict[str, Value], base: bool) -> dict[str, Any]:
     "tokens_per_example": 36.5 if tuned else None,
     "cot_share": (0.2 if axes.get("cot", True) else 0.0) if tuned else None,
     "few_shot_share": float(axes.get("few_shot", 0.5)) if tuned else None,
+    "initial_checkpoint": f"gs://bases/{model}" if base else None,
     "train_steps": _STEPS if tuned else 0,
     "steps": _STEPS if tuned else 0,
     "trained_examples": trained,

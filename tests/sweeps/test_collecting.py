@@ -6,7 +6,7 @@ import json
 import pyarrow.compute as pc
 import pytest
 
-from flan_jax.sweeps import columns, execution
+from flan_jax.sweeps import collecting, columns, execution
 from flan_jax.sweeps import table as tables
 from flan_jax.sweeps.headline import headline
 from flan_jax.sweeps.plan import EVALUATIONS, Plan
@@ -33,7 +33,7 @@ def rows_of(table, run: str) -> list[dict]:
 
 
 def test_every_run_is_there_with_its_state(plan):
-  table = tables.collect(plan)
+  table = collecting.collect(plan)
   assert {row["run"]: row["state"] for row in table.to_pylist()} == {
     "done": "finished",
     "half": "failed",
@@ -44,7 +44,7 @@ def test_every_run_is_there_with_its_state(plan):
 
 
 def test_what_was_observed_is_there(plan):
-  table = tables.collect(plan)
+  table = collecting.collect(plan)
   assert [row["quantity"] for row in rows_of(table, "todo")] == [None]
   curve = [(row["step"], row["value"]) for row in rows_of(table, "half")]
   assert curve == [(step, 3.0 - step / 2) for step in range(1, STEPS + 1)]
@@ -56,13 +56,13 @@ def test_what_was_observed_is_there(plan):
 
 
 def test_columns_of_a_run_are_the_same_in_all_its_rows(plan):
-  table = tables.collect(plan)
+  table = collecting.collect(plan)
   of_runs = table.select(["run", "axis.seed", *(name for name in columns.RUN if name != "run")])
   assert of_runs.group_by(of_runs.column_names).aggregate([]).num_rows == len(plan.runs)
 
 
 def test_the_files_hold_what_was_collected(plan):
-  assert tables.write(plan).equals(tables.read(plan.folder))
+  assert collecting.write(plan).equals(tables.read(plan.folder))
   assert (plan.folder / tables.CSV).read_text().count("\n") == 1 + tables.read(plan.folder).num_rows
 
 
@@ -70,7 +70,7 @@ def test_what_is_damaged_is_said_and_left_out(plan, capsys):
   path = plan.runs[0].folder / EVALUATIONS / "held_out" / "results.json"
   whole = path.read_text()
   path.write_text(json.dumps({"something": "else"}))
-  found = rows_of(tables.collect(plan), "done")
+  found = rows_of(collecting.collect(plan), "done")
   path.write_text(whole)
   assert {row["quantity"] for row in found} == {"loss"}
   assert str(path) in capsys.readouterr().err
@@ -80,7 +80,7 @@ def test_an_axis_without_a_value_is_null(plan):
   axes = [Axis(name="seed", values=[0]), Axis(name="cot", values=[True, False])]
   sweep = dataclasses.replace(plan.sweep, axes=axes)
   runs = (dataclasses.replace(plan.runs[0], axes={"seed": None, "cot": True}, tuned=False),)
-  table = tables.collect(dataclasses.replace(plan, sweep=sweep, runs=runs))
+  table = collecting.collect(dataclasses.replace(plan, sweep=sweep, runs=runs))
   assert set(table["axis.seed"].to_pylist()) == {None}
   assert set(table["axis.cot"].to_pylist()) == {True}
   assert set(table["tasks"].to_pylist()) == {0}

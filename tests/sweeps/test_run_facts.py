@@ -84,7 +84,7 @@ def test_what_it_is(run):
   found = facts(run)
   assert (found["config"], found["seed"], found["tuned"], found["mixture"]) == (run.config, 0, True, TASK)
   assert (found["device"], found["devices"]) == ("NVIDIA H100 80GB HBM3", 16)
-  assert (found["tasks"], found["pretraining_flops"]) == (1, None)
+  assert (found["tasks"], found["pretraining_flops"], found["initial_checkpoint"]) == (1, None, None)
   assert run_facts.step_of(run) == STEPS
 
 

@@ -124,7 +124,9 @@ def test_the_headline_is_of_held_out_tasks_or_of_seen_ones_or_over_suites(run):
   assert headline(run.folder, "e/normalised_average") == Score(0.2)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"rows": []}', '{"suites": {}}'])
+@pytest.mark.parametrize(
+  "text", ["", "{", "[]", "null", '{"rows": []}', '{"suites": {}}', '{"about": {}, "rows": [{}], "averages": []}']
+)
 def test_what_is_no_results_is_said_and_shown_as_nothing(run, text):
   path = pathlib.Path(run.folder / EVALUATIONS / "e" / "results.json")
   assert (scores.observations(run, "e", STEP), headline(run.folder, "e/cot")) == ([], None)

@@ -28,15 +28,15 @@ def write_page(figures: Sequence[Figure], table: pa.Table, about: Mapping[str, A
     about: title: of the page; sweeps: what the sweep.json of each says, as far as it is known.
   """
   sweeps = about.get("sweeps", ())
-  scores = {sweep["name"]: sweep["score"] for sweep in sweeps}
+  scores = [score for score in table["score"].unique().to_pylist() if score]
   content = {
     "about": runs.told(table),
     "sweeps": [{"name": sweep["name"], "facts": facts(sweep)} for sweep in sweeps],
     "figures": [_shown(figure) for figure in figures],
     "runs": {
       "about": "Scores and intervals of each run alone, over its tasks and their examples."
-      + (f" Score: {', '.join(dict.fromkeys(scores.values()))}." if scores else ""),
-      **runs.runs_table(table, scores),
+      + (f" Score: {', '.join(scores)}." if scores else ""),
+      **runs.runs_table(table),
     },
   }
   text = document(about["title"], "report.html", _SCRIPTS, {"report": readable(content)})

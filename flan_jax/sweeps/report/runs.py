@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -26,11 +26,8 @@ def of_runs(table: pa.Table) -> list[tuple[Row, list[Row]]]:
   return list(runs.values())
 
 
-def runs_table(table: pa.Table, scores: Mapping[str, str]) -> dict[str, Any]:
+def runs_table(table: pa.Table) -> dict[str, Any]:
   """The runs for `tableOf` of report.js; a column that no run has anything in is left out.
-
-  Args:
-    scores: of sweeps by their names: 'EVALUATION/VARIANT' (see `Sweep.score`); of others the first average is shown.
 
   Returns:
     columns: {name, figure: whether it stands at the right}; rows: of cells.
@@ -42,8 +39,8 @@ def runs_table(table: pa.Table, scores: Mapping[str, str]) -> dict[str, Any]:
     ("Sweep", False, lambda run, _: _text(run["sweep"] if several else None)),
     *((name[5:].replace("_", " "), *_of_axis(name)) for name in table.column_names if name.startswith("axis.")),
     ("State", False, lambda run, _: _text(run["state"])),
-    ("Score", True, lambda run, averages: _score(averages, scores.get(run["sweep"]))),
-    ("95% interval", True, lambda run, averages: _interval(averages, scores.get(run["sweep"]))),
+    ("Score", True, lambda run, averages: _score(averages, run["score"])),
+    ("95% interval", True, lambda run, averages: _interval(averages, run["score"])),
     ("Parameters", True, lambda run, _: _count(run["parameters"])),
     ("Tasks", True, lambda run, _: _count(None if varied else run["tasks"])),
     ("Examples", True, lambda run, _: _count(run["trained_examples"])),
@@ -88,7 +85,7 @@ def duration(seconds: float) -> str:
 
 
 def headline(averages: Sequence[Row], score: str | None) -> list[Row]:
-  """The averages that a sweep's score names, one a suite; of held-out tasks where it has such. See `headline.py`."""
+  """The averages that a sweep's score names (without one the first there is), a suite each; see `headline.py`."""
   known = [row for row in averages if row["metric"] != "normalised" and row["value"] is not None]
   score = score or next(map(_name_of, known), None)
   found = [row for row in known if _name_of(row) == score]

@@ -1,5 +1,6 @@
 """The report of sweeps' folders: their tables as figures, pictures, a page, and findings as JSON."""
 
+import contextlib
 import dataclasses
 import json
 import textwrap
@@ -10,11 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from flan_jax.atomic import write_atomically
-from flan_jax.errors import FlanJaxError
-from flan_jax.sweeps import folder as sweep_folder
+from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.sweeps import table as tables
-from flan_jax.sweeps.plan import STATE
-from flan_jax.sweeps.planning import RUNS
+from flan_jax.sweeps.plan import RECORD, RUNS, STATE
 from flan_jax.sweeps.report import drawing, page, runs
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.figures import figures as figures_of
@@ -48,8 +47,9 @@ def write(folders: Sequence[Path], output: Path, title: str | None = None) -> Wr
 
   Raises:
     FlanJaxError: a folder has neither.
+    UsageError: two of them have the same run.
   """
-  table = tables.together([_table(folder) for folder in folders])
+  table = _together(folders)
   sweeps = [found for folder in folders if (found := _sweep(folder))]
   figures = figures_of(table)
   about = {"title": title or _title(table, sweeps), "sweeps": sweeps}
@@ -87,6 +87,12 @@ def _findings(title: str, figures: Sequence[Figure], pictures: dict[str, list[st
         "title": figure.title,
         "findings": [dataclasses.asdict(finding) for finding in figure.findings],
         "notes": list(figure.notes),
+        "fits": [
+          {"panel": panel.title, "series": series.name, "text": series.fit_text}
+          for panel in figure.panels
+          for series in panel.series
+          if series.fit_text
+        ],
         "files": pictures[figure.name],
       }
       for figure in figures
@@ -95,30 +101,42 @@ def _findings(title: str, figures: Sequence[Figure], pictures: dict[str, list[st
 
 
 def _table(folder: Path) -> pa.Table:
-  """Of a sweep as it is now: where a run has gone on since its table was written, the table is written again."""
+  """Of a sweep as it is now: where a run has gone on since its table was written, or another version of flan_jax wrote
+  it, the table is written again."""
   written = folder / tables.PARQUET
-  if not (folder / sweep_folder.RECORD).exists():
+  if not (folder / RECORD).exists():
     return tables.read(folder)
   states = [path.stat().st_mtime_ns for path in (folder / RUNS).glob(f"*/{STATE}")]
   if written.exists() and written.stat().st_mtime_ns >= max(states, default=0):
-    return tables.read(folder)
-  return tables.write(sweep_folder.read(folder))
+    with contextlib.suppress(FlanJaxError):
+      return tables.read(folder)
+  from flan_jax.sweeps import collecting  # these two import jax, and most reports need neither
+  from flan_jax.sweeps import folder as sweep_folder
+
+  return collecting.write(sweep_folder.read(folder))
+
+
+def _together(folders: Sequence[Path]) -> pa.Table:
+  """Their tables; a run that stood in two of them would be one run whose scores are the last one's."""
+  found, where = [_table(folder) for folder in folders], {}
+  for folder, table in zip(folders, found, strict=True):
+    for run in table.select(["sweep", "run"]).group_by(["sweep", "run"]).aggregate([]).to_pylist():
+      before = where.setdefault((run["sweep"], run["run"]), folder)
+      if before is not folder:
+        raise UsageError(f"{before} and {folder} both have the run {run['run']} of a sweep {run['sweep']}: give one")
+  return tables.together(found)
 
 
 def _sweep(folder: Path) -> dict[str, Any] | None:
   """What sweep.json says; None where a table stands alone."""
   try:
-    found = json.loads((folder / sweep_folder.RECORD).read_text(encoding="utf-8"))
+    found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
   except FileNotFoundError:
     return None
   except ValueError as error:
-    raise FlanJaxError(
-      f"{folder / sweep_folder.RECORD} is no JSON ({error}); the sweep's own command writes it again"
-    ) from None
+    raise FlanJaxError(f"{folder / RECORD} is no JSON ({error}); the sweep's own command writes it again") from None
   if not isinstance(found, dict) or not {"name", "score"} <= found.keys():
-    raise FlanJaxError(
-      f"{folder / sweep_folder.RECORD}: not what a sweep says of itself; the sweep's own command writes it again"
-    )
+    raise FlanJaxError(f"{folder / RECORD}: not what a sweep says of itself; the sweep's own command writes it again")
   return found
 
 
