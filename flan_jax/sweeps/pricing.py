@@ -211,15 +211,16 @@ def _checkpoints(run: PlannedRun, steps: int) -> int:
 
 
 def _measured(sized: Sequence[_Sized]) -> dict[T5Config, float]:
-  """Model FLOP/s of one core by model, of the runs of which training is done; a run has had a core of its own."""
+  """Model FLOP/s of one core by model, of the runs of which training is done, on CPUs."""
   flops: dict[T5Config, float] = {}
   seconds: dict[T5Config, float] = {}
   for each in sized:
     took = _stages(each.run).get(TRAIN)
-    if took and each.flops:
+    place = run_facts.place(each.run.folder)
+    if took and each.flops and place.get("device") == rates.CPU:
       model = each.run.training.model
       flops[model] = flops.get(model, 0.0) + each.flops
-      seconds[model] = seconds.get(model, 0.0) + took
+      seconds[model] = seconds.get(model, 0.0) + took * place["devices"]  # a core each
   return {model: flops[model] / seconds[model] for model in flops}
 
 

@@ -188,6 +188,8 @@ def finished(stores, tmp_path_factory):
   stages = {"train": {"seconds": 4.0, "exit_code": 0}, "evaluate held_out": {"seconds": 6.0, "exit_code": 0}}
   state = {"state": "finished", "config": plan.runs[0].config, "stage": "evaluate held_out", "stages": stages}
   (plan.runs[0].folder / "state.json").write_text(json.dumps(state))
+  # The tests' process has eight devices, of which it used one.
+  (plan.runs[0].folder / "versions.json").write_text(json.dumps({"devices": "1 cpu (cpu)"}))
   return plan
 
 
@@ -218,6 +220,18 @@ def test_a_cpu_is_as_fast_as_it_was_in_finished_runs(finished):
   assert other.evaluated_seconds == 6.0
   assert prices.evaluation_hours == pytest.approx(12 / 3600)
   assert "measured" in prices.rate.said
+
+
+def test_what_ran_elsewhere_measures_no_cpu(finished):
+  """On an accelerator; on two devices of a CPU each did half."""
+  path = finished.runs[0].folder / "versions.json"
+  whole = path.read_text()
+  for devices, hours in (("1 gpu (NVIDIA H100 80GB HBM3)", None), ("2 cpu (cpu)", 8.0)):
+    path.write_text(json.dumps({"devices": devices}))
+    prices = pricing.priced(finished, "cpu", 1, None)
+    assert ("measured" in prices.rate.said) == (hours is not None)
+    assert hours is None or prices.prices[0].device_hours * 3600 == pytest.approx(hours)
+  path.write_text(whole)
 
 
 def test_a_run_of_other_settings_measures_nothing(finished):
