@@ -178,7 +178,7 @@ def _told(axis: str, value: Value) -> str:
 
 def _begins_alike(untuned: Run, tuned: Run) -> bool:
   return untuned.sweep == tuned.sweep and all(
-    untuned.facts[name] == tuned.facts[name] for name in ("model", "parameters")
+    untuned.facts[name] == tuned.facts[name] for name in ("model", "parameters", "initial_checkpoint")
   )
 
 

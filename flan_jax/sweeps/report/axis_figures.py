@@ -31,7 +31,7 @@ def axis_figure(kind: Kind, reading: Reading) -> Figure | None:
     names = listed([f"{made.measure.evaluation}/{made.measure.variant}" for made in mixed])
     more.append(f"Not drawn: {names}, of tasks that some of the runs were trained on and others not.")
   if beside and kind.figure in ("tasks", "size"):
-    more.append("The paper's panel has other tasks and models than ours: compare its shape, not its height.")
+    more.append("The papers' panels have other tasks and models than ours: compare their shape, not their height.")
   return Figure(
     name=kind.figure,
     title=kind.title,
@@ -115,9 +115,10 @@ def _categories(made: Grid) -> tuple[str, ...]:
 def _published_beside(kind: Kind, grids: Sequence[Grid]) -> list[Panel]:
   """The paper's panel, where its points are not among ours."""
   among = any(published_points.column(made.measure) for made in grids)
-  if kind.figure == "tasks" and not among:
+  if kind.figure == "tasks":
     title = "Published: PaLM, normalised average"
-    return [published_points.beside(published_points.by_tasks(), kind.x_label, title)]
+    palm = [] if among else [published_points.beside(published_points.by_tasks(), kind.x_label, title)]
+    return [*palm, published_points.tasks_against_size()]
   if kind.figure == "size" and not among:
     title = "Published: PaLM and T5, normalised average"
     return [published_points.beside(published_points.by_size(), kind.x_label, title)]

@@ -6,18 +6,28 @@ Where there are several series (sizes, say), an effect is its mean over them, ea
 import math
 from collections.abc import Iterator, Sequence
 
-from flan_jax.sweeps.report import axes, fits
+from flan_jax.sweeps.report import axes, fits, published_points
 from flan_jax.sweeps.report.axes import Kind
 from flan_jax.sweeps.report.cells import Grid, Place
 from flan_jax.sweeps.report.claims import Claim, claim
 from flan_jax.sweeps.report.figure import Finding
 from flan_jax.sweeps.report.statistics import Estimate
-from flan_jax.sweeps.report.words import asked, change, finding, listed, parameters, percent, points, with_interval
+from flan_jax.sweeps.report.words import (
+  NOT_PRETRAINED,
+  asked,
+  change,
+  finding,
+  listed,
+  parameters,
+  percent,
+  points,
+  with_interval,
+)
 
 Pair = tuple[Place, Place]  # from, to
 _TOP = 0.98
 _EARLY = 282 / 1836  # Chung et al. 2022, section 3: up to 282 of 1,836 tasks most of the gain is there
-_ENOUGH_EXAMPLES = 64  # Wang et al. 2022, section 7.1: from here on more change little
+_NO_GAIN = "The gain over all of these tasks is not surely above 0, so there is none to look for."
 
 
 def findings(kind: Kind, grids: Sequence[Grid]) -> list[Finding]:
@@ -52,11 +62,14 @@ def _changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None) -> 
   return _judged(made, places, f"{what}, {asked(made)} changes {change(made, pairs, effect)}.", effect, of)
 
 
-def _judged(made: Grid, places: Sequence[Place], text: str, effect: Estimate, of: Claim | None) -> Finding:
+def _judged(
+  made: Grid, places: Sequence[Place], text: str, effect: Estimate, of: Claim | None, unfit: str = ""
+) -> Finding:
   """A finding about these cells, which says before its verdict what the interval does not hold."""
   if of and all(len(runs) == 1 for runs in made.runs.values()):
     text = f"{text} This is of one seed each."
-  return finding(text, effect, of, _stuck(made, places))
+  from_nothing = any(not made.trained(place) and not made.runs[place][0].pretrained for place in places)
+  return finding(text, effect, of, _stuck(made, places), NOT_PRETRAINED if from_nothing else unfit)
 
 
 def _stuck(made: Grid, places: Sequence[Place]) -> str:
@@ -109,16 +122,16 @@ def _of_tuning(made: Grid, of: Claim) -> Iterator[Finding]:
 
 
 def _of_first_tasks(made: Grid, of: Claim) -> Iterator[Finding]:
-  """Whether the gain up to about a sixth of the tasks is larger than the one from there on, over series that tell."""
+  """Whether the gain up to about a sixth of the tasks is larger than the one from there on, over series that tell.
+
+  They do where one of their numbers of tasks is within a factor of two of that.
+  """
   weights: dict[Place, float] = {}
   told = []
   for series in made.series:
     untuned, trained = made.untuned(series), made.places(series)
-    between = trained[:-1] if untuned else trained[1:-1]
-    if between:
-      start, last = untuned or trained[0], trained[-1]
-      middle = min(between, key=lambda place: abs(math.log(place[1] / (_EARLY * last[1]))))
-      told.append((start, middle, last))
+    if middle := _near_a_sixth(trained[:-1] if untuned else trained[1:-1], trained):
+      told.append((untuned or trained[0], middle, trained[-1]))
   for start, middle, last in told:
     for place, weight in ((middle, 2.0), (start, -1.0), (last, -1.0)):
       weights[place] = weights.get(place, 0.0) + weight / len(told)
@@ -128,7 +141,15 @@ def _of_first_tasks(made: Grid, of: Claim) -> Iterator[Finding]:
     difference = made.estimate(weights)
     text = f"Up to {_x([each[:2] for each in told], 1)} tasks the gain is {points(early.value)}, from there to"
     text = f"{text} {_x([each[1:] for each in told], 1)} it is {points(late.value)}; the difference is"
-    yield _judged(made, list(weights), f"{text} {with_interval(difference)}.", difference, of)
+    whole = effect_of(made, [(start, last) for start, _, last in told])
+    unfit = "" if whole.low is not None and whole.low > 0 else _NO_GAIN
+    yield _judged(made, list(weights), f"{text} {with_interval(difference)}.", difference, of, unfit)
+
+
+def _near_a_sixth(between: Sequence[Place], trained: Sequence[Place]) -> Place | None:
+  """The place that is nearest to it, if any is near."""
+  off = {place: abs(math.log(place[1] / (_EARLY * trained[-1][1]))) for place in between}
+  return min(off, key=off.get) if off and min(off.values()) < math.log(2) else None
 
 
 def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
@@ -193,15 +214,16 @@ def _of_tuning_the_largest(made: Grid, untuned: Sequence[Place]) -> Iterator[Fin
 
 def _of_examples(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   made, of = grids[0], claim("examples_per_task", "examples_matter_little")
+  least = published_points.enough_examples()
   enough = [
     (some[0], some[-1])
     for series in made.series
-    if len(some := [place for place in made.places(series) if place[1] >= _ENOUGH_EXAMPLES]) > 1
+    if len(some := [place for place in made.places(series) if place[1] >= least]) > 1
   ]
   if enough:
     yield _changed(made, enough, f"With {_x(enough, 1)} examples a task instead of {_x(enough, 0)}", of)
   else:
-    yield _nothing(f"no series has scores for two numbers of at least {_ENOUGH_EXAMPLES} examples a task", of)
+    yield _nothing(f"no series has scores for two numbers of at least {least} examples a task", of)
   ends = _ends(made)
   if ends and ends != enough:
     yield _changed(made, ends, f"With {_x(ends, 1)} examples a task instead of {_x(ends, 0)}", None)

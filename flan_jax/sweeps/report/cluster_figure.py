@@ -15,7 +15,7 @@ from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
 from flan_jax.sweeps.report.notes import of_missing_runs
 from flan_jax.sweeps.report.reading import Measure, Reading, Run, TaskScore
 from flan_jax.sweeps.report.statistics import Cell, Estimate, Sample
-from flan_jax.sweeps.report.words import counted, finding, percent, with_interval
+from flan_jax.sweeps.report.words import NOT_PRETRAINED, counted, finding, percent, with_interval
 
 LEFT_OUT, TRAINED = "left out", "trained on"
 _WAYS = (LEFT_OUT, TRAINED, UNTUNED)
@@ -49,7 +49,7 @@ def cluster_figure(reading: Reading) -> Figure | None:
       published_points.by_clusters(),
       published_points.without_sources(),
     ],
-    findings=_findings(scores, clusters, measure),
+    findings=_findings(scores, clusters, measure, all(run.pretrained for run in runs)),
     notes=[*_notes(scores, clusters), *of_missing_runs(runs, reading)],
   )
 
@@ -119,7 +119,7 @@ def _cell(seeds: Iterable[Sequence[TaskScore]], way: str) -> Cell:
   return Cell(values, np.array([score.n for score in rows[0]], dtype=float), trained=way != UNTUNED)
 
 
-def _findings(scores: _Scores, clusters: Sequence[str], measure: Measure) -> list[Finding]:
+def _findings(scores: _Scores, clusters: Sequence[str], measure: Measure, pretrained: bool) -> list[Finding]:
   of = claim("clusters", "unseen_clusters")
   found = []
   for before, after, what, held_against in (
@@ -131,7 +131,9 @@ def _findings(scores: _Scores, clusters: Sequence[str], measure: Measure) -> lis
       effect, means = _difference(scores, both, before, after)
       text = f"{what}, the score on {measure.label}, averaged over {counted(len(both), 'cluster')}, changes from"
       text = f"{text} {percent(means[0])} to {percent(means[1])}, {with_interval(effect)}."
-      found.append(finding(text, effect, held_against))
+      if held_against and max(len(scores[after][cluster]) for cluster in both) == 1:
+        text = f"{text} This is of one seed each."
+      found.append(finding(text, effect, held_against, unfit="" if pretrained else NOT_PRETRAINED))
     elif held_against:
       found.append(finding("Nothing to compare: no untuned run was asked these clusters.", None, held_against))
   return [*found, *_above_chance(scores, clusters)]

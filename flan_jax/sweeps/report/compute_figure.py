@@ -16,10 +16,10 @@ _TABLE_2 = "Chung et al. 2022, Table 2"
 
 
 def compute_figure(reading: Reading) -> Figure | None:
-  """FLOPs by parameters; None where no run has any."""
+  """FLOPs by parameters; None where no run that was trained to its end has any."""
   sizes: dict[int, list[Run]] = defaultdict(list)
   for run in reading.runs:
-    if run.tuned and run.facts["flops"] and run.facts["parameters"]:
+    if run.facts["flops"] and run.facts["parameters"] and _is_whole(run):
       sizes[run.facts["parameters"]].append(run)
   if not sizes:
     return None
@@ -34,10 +34,16 @@ def compute_figure(reading: Reading) -> Figure | None:
     panels=[Panel([*ours, *_published()], "parameters", "FLOPs", x_scale="log", y_unit="flops")],
     findings=_findings(ordered, before),
     notes=[
-      "FLOPs of ours are counted by our formula from what each step did, the mean over runs of a size; the paper's are "
-      "its own, and its pretraining that of the base model."
+      "FLOPs of ours are counted by our formula from what each step did, the mean over runs of a size that were "
+      "trained to their end; the paper's are its own, and its pretraining that of the base model."
     ],
   )
+
+
+def _is_whole(run: Run) -> bool:
+  """Whether it was trained to its end; a part of it would look cheaper than tuning is."""
+  done, asked = run.facts["steps"], run.facts["train_steps"]
+  return run.tuned and (done is None or asked is None or done >= asked)
 
 
 def _tuning(runs: Sequence[Run]) -> float:
@@ -87,7 +93,9 @@ def _findings(sizes: dict[int, list[Run]], before: dict[int, float | None]) -> l
     taken = listed(
       [f"{scientific(_tuning(runs))} FLOPs with {parameters(size)} parameters" for size, runs in sizes.items()]
     )
-    text = f"Tuning took {taken}. What it began with was not pretrained, or it is not known for how long."
+    pretrained = any(run.pretrained for runs in sizes.values() for run in runs)
+    why = "How long what it began with was pretrained is not known" if pretrained else "It began with random parameters"
+    text = f"Tuning took {taken}. {why}."
     return [finding(text, None, of)]
   each = listed([f"{100 * share:.2g}% of them at {parameters(size)} parameters" for size, share in shares.items()])
   return [finding(f"Against the FLOPs of pretraining, tuning took {each}.", Estimate(max(shares.values())), of)]

@@ -15,7 +15,7 @@ _TITLES = {
   "unseen_loss": "Tasks never seen",
 }
 _MOST_POINTS, _MOST_SERIES = 150, 24
-# 97.5% points of Student's t by degrees of freedom, from tables; beyond, 2 is near enough for a band.
+# 97.5% points of Student's t by degrees of freedom, from tables; beyond, 2.2 is at most a tenth too wide.
 _T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
 
 
@@ -33,7 +33,7 @@ def curves_figure(reading: Reading) -> Figure | None:
       findings.append(_finding(title, found))
   if not panels:
     return None
-  notes = ["Bands hold 95% of what other seeds would give; a curve of one seed has none."]
+  notes = ["Curves are means over seeds, bands their 95% intervals; a curve of one seed has none."]
   if len(groups) > _MOST_SERIES:
     notes.append(f"The first {_MOST_SERIES} of {len(groups)} curves; all are in the table.")
   if behind := [run.name for run in reading.runs if run.facts["state"] in ("running", "stopped", "failed")]:
@@ -57,7 +57,7 @@ def _series(groups: Mapping[str, Sequence[Run]], curves: Mapping[Key, Mapping[in
 
 def _point(name: str, step: int, values: Sequence[float]) -> Point:
   mean, n = statistics.fmean(values), len(values)
-  half = _T.get(n - 1, 2.0) * statistics.stdev(values) / n**0.5 if n > 1 else None
+  half = _T.get(n - 1, 2.2) * statistics.stdev(values) / n**0.5 if n > 1 else None
   text = f"{name}, step {step:,}: {mean:.3f} nats, {counted(n, 'seed')}"
   return Point(float(step), mean, None if half is None else mean - half, None if half is None else mean + half, text)
 

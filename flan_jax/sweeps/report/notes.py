@@ -95,10 +95,10 @@ def _of_unplaced(kind: Kind, runs: Sequence[Run], placed: Collection[Key]) -> It
 def _of_untuned(kind: Kind, runs: Sequence[Run]) -> Iterator[str]:
   if kind.figure in ("tasks", "size") and all(run.tuned for run in runs):
     yield "No untuned run: what tuning itself changes is not measured here."
-  elif kind.figure in ("tasks", "size") and not any(run.facts["pretraining_flops"] for run in runs):
+  elif kind.figure in ("tasks", "size") and not all(run.pretrained for run in runs):
     yield (
-      "No pretraining is known of what these runs began with. If that is random parameters, the gain over untuned is "
-      "that of learning at all; the papers' is over a pretrained model."
+      "What was trained here began with random parameters: the gain over untuned is that of learning at all; the "
+      "papers' is over a pretrained model."
     )
 
 

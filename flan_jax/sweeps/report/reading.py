@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +40,11 @@ class Run:
     return self.facts["tuned"] is not False
 
   @property
+  def pretrained(self) -> bool:
+    """Whether it began with a checkpoint; else with random parameters."""
+    return self.facts["initial_checkpoint"] is not None or self.facts["pretraining_flops"] is not None
+
+  @property
   def seed(self) -> int | None:
     seed = self.axes.get("seed")
     return self.facts["seed"] if seed is None else seed
@@ -54,6 +59,11 @@ class Measure:
   variant: str
   metric: str
   mixture: bool  # it is of a mixture's held-out examples, not of a suite
+
+  @property
+  def name(self) -> str:
+    """As `Sweep.score` says it."""
+    return f"{self.evaluation}/{self.metric if self.metric == NORMALISED_AVERAGE else self.variant}"
 
   @property
   def label(self) -> str:
@@ -136,7 +146,7 @@ def read(table: pa.Table) -> Reading:
     for key, average in of_runs.items():
       if not scores[measure][key]:  # no task of it: the average is all there is to draw from
         scores[measure][key][""] = average
-  return Reading(tuple(runs), _ordered(scores), scores, averages, curves)
+  return Reading(tuple(runs), _ordered(scores, {run.facts["score"] for run in runs}), scores, averages, curves)
 
 
 def _runs(table: pa.Table) -> list[Run]:
@@ -210,8 +220,13 @@ def _add_normalised(
         }
 
 
-def _ordered(scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]]) -> tuple[Measure, ...]:
-  """One metric of each way of asking, the one that most runs have; the normalised average first, then as in FORMATS."""
+def _ordered(
+  scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]], first: Collection[str]
+) -> tuple[Measure, ...]:
+  """One metric of each way of asking, the one that most runs have.
+
+  Those that are the score of a sweep come first, then the normalised average, then the others as in FORMATS.
+  """
   kept: dict[tuple[str, str, str], Measure] = {}
   for measure in scores:
     if any(scores[measure].values()):
@@ -223,6 +238,7 @@ def _ordered(scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]]) ->
 
   def place(measure: Measure) -> tuple[Any, ...]:
     way = ways.index(measure.variant) if measure.mixture and measure.variant in ways else order[measure]
-    return measure.metric != NORMALISED_AVERAGE, [*{m.evaluation: 0 for m in order}].index(measure.evaluation), way
+    evaluation = [*{m.evaluation: 0 for m in order}].index(measure.evaluation)
+    return measure.name not in first, measure.metric != NORMALISED_AVERAGE, evaluation, way
 
   return tuple(sorted(order, key=place))

@@ -7,6 +7,7 @@ from flan_jax.sweeps.report.claims import Claim
 from flan_jax.sweeps.report.figure import Finding
 from flan_jax.sweeps.report.statistics import Estimate
 
+NOT_PRETRAINED = "What was trained here began with random parameters; the finding is of a pretrained model."
 _VERDICTS = {
   "supports": "This supports the finding of {paper}.",
   "contradicts": "This contradicts the finding of {paper}.",
@@ -96,17 +97,19 @@ def change(grid: Grid, pairs: Sequence[tuple], effect: Estimate) -> str:
   return f"by {with_interval(effect)} on average over {len(pairs)} series ({listed(each)})"
 
 
-def finding(sentence: str, effect: Estimate | None, claim: Claim | None, stuck: str = "") -> Finding:
+def finding(sentence: str, effect: Estimate | None, claim: Claim | None, stuck: str = "", unfit: str = "") -> Finding:
   """A sentence with the verdict on the claim, if there is one and anything could be computed.
 
   Args:
     stuck: why scores could not have moved; then only a change that was expected and found counts.
+    unfit: why these data are not what the claim is about, whatever they show.
   """
   numbers = (None, None, None) if effect is None else (effect.value, effect.low, effect.high)
   if claim is None:
     return Finding(sentence, effect=numbers[0], low=numbers[1], high=numbers[2])
   verdict = claim.verdict(effect) if effect else "can't tell"
-  if stuck and (verdict, claim.expects) != ("supports", "more"):
-    verdict, sentence = "can't tell", f"{sentence} {stuck}"
+  found_anyway = (verdict, claim.expects) == ("supports", "more")
+  if doubts := [each for each in ("" if found_anyway else stuck, unfit) if each]:
+    verdict, sentence = "can't tell", " ".join([sentence, *doubts])
   paper = claim.source.partition(" (")[0]
   return Finding(f"{sentence} {_VERDICTS[verdict].format(paper=paper)}", claim.text, verdict, *numbers)

@@ -7,6 +7,7 @@ import pytest
 
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.figures import figures
+from flan_jax.sweeps.report.words import NOT_PRETRAINED
 from tests.sweeps.made_up_sweep import Effects, made_up_table
 
 CLUSTERS = {"without": ["none", "chains", "kinds", "passages"], "seed": [0, 1, 2]}
@@ -38,9 +39,13 @@ def test_without_an_untuned_run_nothing_is_said_of_the_papers_finding():
 
 def test_clusters_against_untuned():
   axes = {"tasks": [0, 100], **CLUSTERS}
-  figure = named(made_up_table(axes, losses=False), "clusters")
+  figure = named(made_up_table(axes, losses=False, base=True), "clusters")
   assert set(series_of(figure)) == {"left out", "trained on", "untuned"}
   assert figure.findings[0].verdict == "supports"
+  fresh = named(made_up_table(axes, losses=False), "clusters").findings[0]
+  assert fresh.verdict == "can't tell"
+  assert NOT_PRETRAINED in fresh.sentence
+  assert fresh.low > 0
 
 
 def test_one_cluster_one_seed_and_failed_runs():
@@ -109,3 +114,17 @@ def test_without_pretraining_the_share_of_it_is_not_told():
   figure = named(made_up_table({"seed": [0]}), "compute")
   assert figure.findings[0].verdict == "can't tell"
   assert figure.findings[0].effect is None
+  assert "random parameters" in figure.findings[0].sentence
+
+
+def test_a_part_of_a_run_does_not_make_tuning_cheaper():
+  axes = {"model": ["t5_1_1_small", "t5_1_1_xl"], "seed": [0, 1]}
+  states = {
+    "model-t5_1_1_small_seed-0": "stopped",
+    "model-t5_1_1_xl_seed-0": "running",
+    "model-t5_1_1_xl_seed-1": "failed",
+  }
+  whole, parts = (named(made_up_table(axes, base=True, states=each), "compute") for each in ({}, states))
+  ours = series_of(parts)["tuning, ours"]
+  assert set(ours) == {76961152.0}
+  assert ours[76961152.0].y == series_of(whole)["tuning, ours"][76961152.0].y

@@ -1,5 +1,7 @@
 """Published points are those of the tables, at the x that the papers give them."""
 
+import csv
+
 import pytest
 
 from flan_jax.evaluation.suite_runs import published as table_5
@@ -21,6 +23,19 @@ def test_table_3_agrees_with_table_5_where_they_tell_the_same_runs():
     for (suite, mode), share in other.scores.items():
       assert float(line[f"{suite}_{mode}"]) == pytest.approx(100 * share)
     assert float(line[NORMALISED_AVERAGE]) == pytest.approx(100 * other.normalised_average)
+
+
+def test_figures_are_those_of_the_facts(facts):
+  """Each cell, as text."""
+  others = [tuple(line.values()) for line in csv.DictReader((facts / "other_ablations.csv").open())]
+  assert {tuple(line.values()) for line in published_points.rows("ablations")} <= set(others)
+  told = {(line["params"], line["tasks"]): line for line in csv.DictReader((facts / "chung2022_scaling.csv").open())}
+  lines = published_points.rows("scaling")
+  assert {(line["params"], line["tasks"]) for line in lines} == told.keys()
+  for line in lines:
+    theirs = told[line["params"], line["tasks"]]
+    renamed = {"norm_avg" if name == NORMALISED_AVERAGE else name: value for name, value in line.items()}
+    assert {name: theirs[name] for name in renamed if name != "source"} | {"source": line["source"]} == renamed
 
 
 def test_series_by_tasks_and_by_size():
@@ -56,6 +71,11 @@ def test_ablations_have_both_ends():
   formats = published_points.with_and_without_few_shot()
   found = {series.name: [point.y for point in series.points] for series in formats.series}
   assert found["MMLU, few-shot prompts"] == [0.387, 0.524]
+  sizes = published_points.tasks_against_size()
+  assert {each.name: [(point.x, point.y) for point in each.points] for each in sizes.series} == {
+    "T5-large": [(757, 0.48)],
+    "T5-3B": [(128, 0.484)],
+  }
   sources = published_points.without_sources()
   assert sources.categories[0] == "nothing"
   assert all([point.x for point in series.points] == list(sources.categories) for series in sources.series)

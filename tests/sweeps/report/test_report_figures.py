@@ -10,6 +10,7 @@ import pytest
 from flan_jax.sweeps import table as tables
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.figures import figures
+from flan_jax.sweeps.report.words import NOT_PRETRAINED
 from tests.sweeps.made_up_sweep import Effects, made_up_table
 
 SEEDS = {"seed": [0, 1, 2]}
@@ -58,7 +59,7 @@ def verdicts(figure: Figure) -> list[str]:
 
 
 def test_more_tasks_that_help_support_the_paper():
-  figure = figures_of(made_up_table(TASKS, Effects(tasks=1.0), losses=False))["tasks"]
+  figure = figures_of(made_up_table(TASKS, Effects(tasks=1.0), losses=False, base=True))["tasks"]
   assert verdicts(figure) == ["supports"] * 4
   assert figure.findings[0].low > 0.1
   assert "With 160 tasks to train on instead of 10" in figure.findings[0].sentence
@@ -91,7 +92,7 @@ def test_an_untuned_run_of_one_base_stands_in_every_series_of_its_model():
 
 
 def test_the_figure_of_sizes_has_the_untuned_beside_the_tuned():
-  figure = figures_of(made_up_table({"tasks": [0, 160], **SIZES, **SEEDS}, losses=False))["size"]
+  figure = figures_of(made_up_table({"tasks": [0, 160], **SIZES, **SEEDS}, losses=False, base=True))["size"]
   assert [series.name for series in figure.panels[0].series] == ["untuned", "tuned"]
   assert verdicts(figure) == ["supports", "supports"]
 
@@ -113,7 +114,7 @@ def test_published_points_stand_among_ours_where_measure_and_axis_are_the_papers
 
 def test_published_points_of_another_measure_have_a_panel_of_their_own():
   figure = figures_of(made_up_table(TASKS, losses=False))["tasks"]
-  assert [all(series.published for series in panel.series) for panel in figure.panels] == [False] * 3 + [True]
+  assert [all(series.published for series in panel.series) for panel in figure.panels] == [False] * 3 + [True] * 2
   assert any("shape" in note for note in figure.notes)
 
 
@@ -269,12 +270,59 @@ def test_tasks_counted_as_in_a_paper_are_told():
 
 def test_where_the_gain_is_among_the_tasks():
   """From 0 to the number next to a sixth of the most, against from there on."""
-  early = figures_of(made_up_table(TASKS, Effects(tasks=0.1, untuned=-4.0), losses=False))["tasks"]
+  early = figures_of(made_up_table(TASKS, Effects(tasks=0.1, untuned=-4.0), losses=False, base=True))["tasks"]
   told = next(finding for finding in early.findings if "gain" in finding.sentence)
   assert told.sentence.startswith("Up to 40 tasks")
   assert told.verdict == "supports"
-  late = figures_of(made_up_table(TASKS, Effects(tasks=3.0, untuned=-4.0, base=-3.0), losses=False))["tasks"]
+  late_effects = Effects(tasks=3.0, untuned=-4.0, base=-3.0)
+  late = figures_of(made_up_table(TASKS, late_effects, losses=False, base=True))["tasks"]
   assert next(finding for finding in late.findings if "gain" in finding.sentence).verdict == "contradicts"
+
+
+def test_a_loss_has_no_part_that_is_gained_early():
+  """Scores fall with more tasks, late more than early: the gain up to the middle is the larger, and is none."""
+  effects = Effects(tasks=-2.0, untuned=0.0, base=1.5)
+  figure = figures_of(made_up_table(TASKS, effects, losses=False, base=True))["tasks"]
+  told = next(finding for finding in figure.findings if "gain" in finding.sentence)
+  assert told.low > 0
+  assert told.verdict == "can't tell"
+  assert "not surely above 0" in told.sentence
+
+
+def test_without_a_number_of_tasks_near_a_sixth_nothing_is_said_of_the_first_sixth():
+  figure = figures_of(made_up_table({"tasks": [0, 80, 160], **SEEDS}, losses=False, base=True))["tasks"]
+  assert not any(finding.sentence.startswith("Up to") for finding in figure.findings)
+
+
+def test_without_pretraining_the_papers_gain_is_not_what_is_measured():
+  """The effect is told, and its verdict is not that of a paper whose models were pretrained."""
+  table = made_up_table({**TASKS, **SIZES}, Effects(tasks=1.0), losses=False)
+  found = figures_of(table)
+  for figure, from_untuned in (("tasks", (1, 2)), ("size", (2,))):
+    findings = found[figure].findings
+    held = [each for each in findings if each.claim]
+    fresh = [each for each in held if NOT_PRETRAINED in each.sentence]
+    assert len(fresh) == len(from_untuned)
+    assert all(each.verdict == "can't tell" and each.low > 0 for each in fresh)
+    assert {each.verdict for each in held if each not in fresh} == {"supports"}
+    assert any("random parameters" in note for note in found[figure].notes)
+
+
+def test_the_score_of_the_sweep_is_what_its_findings_are_about():
+  table = made_up_table({"tasks": [0, 10, 160], **SEEDS}, losses=False)
+  assert figures_of(table)["tasks"].panels[0].title.startswith("Zero-shot")
+  about_cot = changed(table, "score", lambda row: "held_out/cot")
+  figure = figures_of(about_cot)["tasks"]
+  assert figure.panels[0].title.startswith("Rationale prompts")
+  assert "rationale prompts" in figure.findings[0].sentence
+
+
+def test_an_untuned_run_stands_beside_those_that_began_with_it():
+  """Not beside those of another checkpoint of the same shape."""
+  table = made_up_table({"tasks": [0, 10, 160], "base": ["one", "two"], "seed": [0]}, losses=False)
+  known = changed(table, "initial_checkpoint", lambda row: f"gs://{row['axis.base'] or 'one'}")
+  series = figures_of(known)["tasks"].panels[0].series
+  assert [[point.x for point in each.points] for each in series] == [[0, 10, 160], [10, 160]]
 
 
 def test_runs_of_unknown_size_are_told():
