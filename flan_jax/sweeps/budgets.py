@@ -54,21 +54,25 @@ def resolved(plan: Plan) -> Plan:
   for run in plan.runs:
     key = fields_of(run.training, STREAM_FIELDS)
     if run.tuned and key not in steps:
-      steps[key] = _steps(stream_of(run.training, stores), budget.examples)
+      steps[key] = steps_for(run.training, budget.examples, stores)
     runs.append(of_length(run, steps[key]) if run.tuned else run)
   return dataclasses.replace(plan, runs=tuple(runs))
 
 
-def steps_for(training: Training, examples: int) -> int:
+def steps_for(training: Training, examples: int, known: dict[str, list[TaskStore]] | None = None) -> int:
   """The fewest steps whose batches hold at least so many examples.
 
   So a run sees that many and less than a batch more, in the order in which it trains: rows packed from windows of
   `training.window` examples and shuffled. One window is planned after another, each once: 0.05 s for 16,384 examples.
 
+  Args:
+    known: see `stream_of`.
+
   Raises:
     FlanJaxError: see `stream_of`.
   """
-  return _steps(stream_of(training), examples)
+  stream = stream_of(training, known)
+  return -(-rows_of(stream, examples) // stream.batch_rows)
 
 
 def stream_of(training: Training, known: dict[str, list[TaskStore]] | None = None) -> Stream:
@@ -99,10 +103,6 @@ def rows_of(stream: Stream, examples: int) -> int:
       # Rows 0 .. r hold starts[r + 1] examples.
       return rows + int(np.searchsorted(plan.starts[1:], examples)) + 1
     rows, window, examples = rows + plan.rows, window + 1, examples - len(plan.task)
-
-
-def _steps(stream: Stream, examples: int) -> int:
-  return -(-rows_of(stream, examples) // stream.batch_rows)
 
 
 def of_length(run: PlannedRun, steps: int) -> PlannedRun:

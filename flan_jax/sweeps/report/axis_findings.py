@@ -4,7 +4,7 @@ Where there are several series (sizes, say), an effect is its mean over them, ea
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flan_jax.sweeps.report import axes, fits, published_points
 from flan_jax.sweeps.report.axes import Kind
@@ -53,7 +53,8 @@ def effect_of(made: Grid, pairs: Sequence[Pair]) -> Estimate:
   for before, after in pairs:
     weights[after] = weights.get(after, 0.0) + 1 / len(pairs)
     weights[before] = weights.get(before, 0.0) - 1 / len(pairs)
-  return made.estimate(weights)
+  effect = made.estimate(weights)
+  return effect.within(-1.0, 1.0) if made.measure.bounded else effect
 
 
 def _changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None) -> Finding:
@@ -68,8 +69,18 @@ def _judged(
   """A finding about these cells, which says before its verdict what the interval does not hold."""
   if of and all(len(runs) == 1 for runs in made.runs.values()):
     text = f"{text} This is of one seed each."
-  from_nothing = any(not made.trained(place) and not made.runs[place][0].pretrained for place in places)
-  return finding(text, effect, of, _stuck(made, places), NOT_PRETRAINED if from_nothing else unfit)
+  return finding(text, effect, of, _stuck(made, places), unfit or (_unfit(made, places, of) if of else ""))
+
+
+def _unfit(made: Grid, places: Sequence[Place], of: Claim) -> str:
+  """Why a claim is not about what these cells were asked, or trained from; '' where it is."""
+  if any(not made.trained(place) and not made.runs[place][0].pretrained for place in places):
+    return NOT_PRETRAINED
+  if not made.fair:
+    return "Some of these runs were trained on some of these tasks, which is no fair comparison."
+  if of.unseen and made.split == "seen":
+    return "All of these tasks were trained on; the finding is about tasks never seen."
+  return "One task says nothing of others." if len(made.tasks) == 1 and made.tasks != ("",) else ""
 
 
 def _stuck(made: Grid, places: Sequence[Place]) -> str:
@@ -188,7 +199,7 @@ def _of_size(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   made = grids[0]
   ends = _ends(made)
   if ends:
-    what = f"With {parameters(ends[0][1][1])} parameters instead of {parameters(ends[0][0][1])}, tuned"
+    what = f"With {_x(ends, 1, parameters)} parameters instead of {_x(ends, 0, parameters)}, tuned"
     yield _changed(made, ends, what, claim("size", "larger_is_better"))
   else:
     yield _nothing("no series has scores for two sizes", claim("size", "larger_is_better"))
@@ -291,8 +302,11 @@ def _of_any(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   trained = [place for place in made.runs if made.trained(place)]
   if len(trained) > 1:
     best, worst = (end(trained, key=lambda place: made.mean(place).value) for end in (max, min))
-    name = f"{best[0]}, {best[1]}" if best[0] != worst[0] else best[1]
-    other = f"{worst[0]}, {worst[1]}" if best[0] != worst[0] else worst[1]
+    if best == worst:
+      mean = percent(made.mean(best).value)
+      yield finding(f"All {len(trained)} means of {asked(made)} are the same, {mean}.", None, None)
+      return
+    name, other = (f"{x} ({series})" if best[0] != worst[0] else x for series, x in (best, worst))
     what = f"Between the lowest mean, {kind.x_label} {other}, and the highest, {name}"
     told = _changed(made, [(worst, best)], what, None)
     yield finding(
@@ -329,6 +343,6 @@ def _pairs(made: Grid, before: str, after: str) -> list[Pair]:
   ]
 
 
-def _x(pairs: Sequence[Pair], end: int) -> str:
+def _x(pairs: Sequence[Pair], end: int, told: Callable[[float], str] = "{:,.10g}".format) -> str:
   """The x of one end of all pairs: '160', or '80 and 160' where a series lacks a cell."""
-  return listed([f"{x:,.10g}" for x in sorted({pair[end][1] for pair in pairs})])
+  return listed([told(x) for x in sorted({pair[end][1] for pair in pairs})])

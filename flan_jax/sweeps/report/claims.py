@@ -23,6 +23,7 @@ class Claim:
     finding: in our words.
     source: paper and section or table.
     support: what would show it here.
+    unseen: whether it is about tasks that no training was on.
     expects: which rule of `verdict` holds.
     margin: of that rule, a share of 1.
   """
@@ -32,6 +33,7 @@ class Claim:
   finding: str
   source: str
   support: str
+  unseen: bool
   expects: Expectation
   margin: float
 

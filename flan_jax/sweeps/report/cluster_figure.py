@@ -133,7 +133,8 @@ def _findings(scores: _Scores, clusters: Sequence[str], measure: Measure, pretra
       text = f"{text} {percent(means[0])} to {percent(means[1])}, {with_interval(effect)}."
       if held_against and max(len(scores[after][cluster]) for cluster in both) == 1:
         text = f"{text} This is of one seed each."
-      found.append(finding(text, effect, held_against, unfit="" if pretrained else NOT_PRETRAINED))
+      unfit = "One cluster says nothing of others." if len(both) == 1 else ""
+      found.append(finding(text, effect, held_against, unfit=unfit if pretrained else NOT_PRETRAINED))
     elif held_against:
       found.append(finding("Nothing to compare: no untuned run was asked these clusters.", None, held_against))
   return [*found, *_above_chance(scores, clusters)]
@@ -144,7 +145,7 @@ def _difference(
 ) -> tuple[Estimate, tuple[float, float]]:
   """The change of the mean over clusters, which are drawn as tasks are elsewhere."""
   sample = Sample([_over_clusters(scores[way], clusters, way) for way in (before, after)])
-  return sample.estimate([-1.0, 1.0]), (float(sample.means[0]), float(sample.means[1]))
+  return sample.estimate([-1.0, 1.0]).within(-1.0, 1.0), (float(sample.means[0]), float(sample.means[1]))
 
 
 def _over_clusters(of_way: Mapping[str, Mapping], clusters: Sequence[str], way: str) -> Cell:

@@ -7,6 +7,7 @@ from flan_jax.errors import first_of
 from flan_jax.sweeps.report.axes import Kind
 from flan_jax.sweeps.report.cells import Grid, Place
 from flan_jax.sweeps.report.reading import Key, Reading, Run
+from flan_jax.sweeps.report.scales import number
 from flan_jax.sweeps.report.words import counted, listed
 
 _FEW_TASKS = 5
@@ -74,7 +75,7 @@ def of_missing_runs(runs: Sequence[Run], reading: Reading) -> Iterator[str]:
 
 def _of_missing_cells(kind: Kind, missing: Sequence[Place]) -> Iterator[str]:
   if missing:
-    cells = first_of([f"{series} at {x if isinstance(x, str) else format(x, ',g')}" for series, x in missing])
+    cells = first_of([f"{series} at {x if isinstance(x, str) else number(x)}" for series, x in missing])
     yield f"No score at {counted(len(missing), 'place')} of the grid: {cells}."
 
 

@@ -70,7 +70,8 @@ def told(table: pa.Table) -> str:
   devices = sorted({_device(run) for run in runs} - {None})
   if flops and seconds:
     on = f" on {', '.join(devices)}" if devices else ""
-    sentences.append(f"Training took {scientific(flops)} FLOPs; with evaluation {duration(seconds)}{on}.")
+    took = f"all runs with their evaluations, added up, {duration(seconds)}{on}"
+    sentences.append(f"Training took {scientific(flops)} FLOPs; {took}.")
   return " ".join(sentences)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from flan_jax.errors import first_of
 from flan_jax.sweeps.report.cells import Grid
 from flan_jax.sweeps.report.claims import Claim
 from flan_jax.sweeps.report.figure import Finding
@@ -27,6 +28,8 @@ def points(difference: float) -> str:
   """
   >>> points(-0.0312)
   '−3.1 points'
+  >>> points(-0.0001)
+  '+0.0 points'
   """
   return f"{_signed(difference)} points"
 
@@ -42,7 +45,7 @@ def with_interval(effect: Estimate) -> str:
 
 
 def _signed(difference: float) -> str:
-  return f"{100 * difference:+.1f}".replace("-", "−")
+  return f"{round(100 * difference, 1) + 0.0:+.1f}".replace("-", "−")  # + 0.0: nothing has no sign
 
 
 def counted(number: int, noun: str) -> str:
@@ -89,12 +92,12 @@ def _questions(grid: Grid, number: int) -> str:
 
 
 def change(grid: Grid, pairs: Sequence[tuple], effect: Estimate) -> str:
-  """'from 12.0% to 30.0%, +18.0 points (95% ...)' of one pair of cells; of several the mean and each."""
+  """'from 12.0% to 30.0%, +18.0 points (95% ...)' of one pair of cells; of several the mean and the first few."""
   if len(pairs) == 1:
     before, after = (percent(grid.mean(place).value) for place in pairs[0])
     return f"from {before} to {after}, {with_interval(effect)}"
   each = [f"{after[0]} {points(grid.mean(after).value - grid.mean(before).value)}" for before, after in pairs]
-  return f"by {with_interval(effect)} on average over {len(pairs)} series ({listed(each)})"
+  return f"by {with_interval(effect)} on average over {len(pairs)} series ({first_of(each)})"
 
 
 def finding(sentence: str, effect: Estimate | None, claim: Claim | None, stuck: str = "", unfit: str = "") -> Finding:

@@ -7,7 +7,7 @@ from flan_jax.sweeps.report.statistics import Estimate
 
 
 def verdict(expects, low, high, margin=0.02):
-  return Claim("f", "n", "It is so", "A et al. 2022", "s", expects, margin).verdict(
+  return Claim("f", "n", "It is so", "A et al. 2022", "s", True, expects, margin).verdict(
     Estimate((low + high) / 2, low, high)
   )
 
@@ -37,7 +37,7 @@ def test_rules(expects, low, high, expected):
 
 @pytest.mark.parametrize("expects", ["more", "no_less", "little"])
 def test_without_an_interval_nothing_is_told(expects):
-  assert Claim("f", "n", "It is so", "A", "s", expects, 0.01).verdict(Estimate(0.5)) == "can't tell"
+  assert Claim("f", "n", "It is so", "A", "s", True, expects, 0.01).verdict(Estimate(0.5)) == "can't tell"
 
 
 def test_each_claim_has_finding_source_and_support():
@@ -47,3 +47,4 @@ def test_each_claim_has_finding_source_and_support():
     assert "arXiv" in each.source
     assert each.finding
     assert each.support
+    assert not ("unseen" in each.finding or "never seen" in each.finding) or each.unseen

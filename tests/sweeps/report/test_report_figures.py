@@ -331,3 +331,54 @@ def test_runs_of_unknown_size_are_told():
   assert any(
     "does not tell their parameters: model-t5_demo_seed-0" in note for note in figures_of(unknown)["size"].notes
   )
+
+
+def of_split(table: pa.Table, split) -> pa.Table:
+  return changed(table, "split", lambda row: row["split"] and split(row))
+
+
+def test_a_finding_about_tasks_never_seen_is_not_held_against_tasks_trained_on():
+  table = made_up_table({**SIZES, **SEEDS}, losses=False)
+  figure = figures_of(of_split(table, lambda row: "seen"))["size"]
+  told = figure.findings[0]
+  assert told.low > 0
+  assert told.verdict == "can't tell"
+  assert "tasks never seen" in told.sentence
+
+
+def test_runs_that_were_trained_on_some_of_the_tasks_are_not_held_against_others():
+  """Each task was trained on by one of the sizes alone: nothing can be compared fairly."""
+
+  def half(row):
+    return "seen" if (row["model"] == "t5_demo_large") == (row["task"] < "k") else "held_out"
+
+  figure = figures_of(of_split(made_up_table({**SIZES, **SEEDS}, losses=False), half))["size"]
+  assert figure.findings[0].low > 0
+  assert set(verdicts(figure)) == {"can't tell"}
+  assert "no fair comparison" in figure.findings[0].sentence
+
+
+def test_one_task_says_nothing_of_others():
+  table = made_up_table({**SIZES, **SEEDS}, losses=False)
+  one = table.filter(pa.compute.equal(table["task"], "who"))
+  told = figures_of(one)["size"].findings[0]
+  assert told.low > 0
+  assert (told.verdict, "One task says nothing" in told.sentence) == ("can't tell", True)
+
+
+def test_means_that_are_all_the_same_have_no_highest():
+  table = made_up_table({"optimizer": ["adafactor", "adam"], **SEEDS}, losses=False)
+  same = figures_of(changed(table, "value", lambda row: 0.5))["optimizer"].findings
+  assert same[0].sentence.startswith("All 2 means of the score on zero-shot prompts of 12 held-out tasks are the same")
+
+
+def test_sizes_of_all_series_are_told():
+  missing = [f"cot-True_model-t5_demo_large_seed-{seed}" for seed in SEEDS["seed"]]
+  table = made_up_table({"cot": [False, True], **SIZES, **SEEDS}, losses=False, missing=missing)
+  assert "With 1.1M and 3.3M parameters instead of 420k" in figures_of(table)["size"].findings[0].sentence
+
+
+def test_a_difference_of_shares_is_at_most_a_whole():
+  effects = Effects(base=9.0, untuned=-9.0, tasks=0.0)
+  figure = figures_of(made_up_table(TASKS, effects, questions=10, losses=False, base=True))["tasks"]
+  assert all(-1 <= finding.low <= finding.high <= 1 for finding in figure.findings[:3] if finding.low is not None)
