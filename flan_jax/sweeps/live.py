@@ -197,13 +197,16 @@ def _failed(found: Sequence[Status]) -> list[Status]:
 
 
 def _seconds_left(found: Sequence[Status]) -> float | None:
-  """Of all that is not at its end, as many at once as now, those that wait as long as the others (about) took."""
+  """Of all that is not at its end, as many at once as now; those that wait take what a step took in the others."""
   running = [each for each in found if each.state == "running"]
   known = [each for each in running if each.seconds_left is not None]
-  whole = [each.seconds for each in found if each.state == "finished"]
-  whole = whole or [each.seconds + each.seconds_left for each in known]
-  if not running or not whole:
+  # Untuned runs are short, and tell nothing of those that train.
+  told = [each for each in found if each.steps and (each.state == "finished" or each in known)]
+  unknown = [each for each in found if each.state == "waiting" or (each in running and each not in known)]
+  if not running or not (told or known):
     return None
-  mean = sum(whole) / len(whole)
-  unknown = len(running) - len(known) + sum(each.state == "waiting" for each in found)
-  return (sum(each.seconds_left for each in known) + unknown * mean) / len(running)
+  steps = sum(each.steps for each in told)
+  pace = sum(each.seconds + (each.seconds_left or 0.0) for each in told) / steps if steps else 0.0
+  if unknown and not steps:
+    return None
+  return (sum(each.seconds_left for each in known) + pace * sum(each.steps for each in unknown)) / len(running)

@@ -45,11 +45,18 @@ def test_where_there_is_no_room_for_all_the_others_are_counted():
 
 
 def test_the_summary_counts_and_estimates():
-  # One runs: it has 40 s, and then one after the other 20 are to be done of 100 s each.
-  assert live.summary(FOUND) == ("1 of 24 runs finished, 1 running, 1 failed, 1 stopped, 20 waiting; about 34 min left")
+  # One runs: it has 40 s, and then one after the other 20 are to be done of 95 s each, as (100 + 90) / 2.
+  assert live.summary(FOUND) == ("1 of 24 runs finished, 1 running, 1 failed, 1 stopped, 20 waiting; about 32 min left")
   assert live.summary(FOUND[:1]) == "1 of 1 runs finished"
   # None is finished: as long as the one that runs will have taken.
   assert live.summary(FOUND[2:3] * 2 + FOUND[-1:]).endswith("about 85 s left")
+
+
+def test_untuned_runs_tell_nothing_of_those_that_train():
+  untuned = status("untuned", "finished", steps=0, seconds=10.0)
+  assert live.summary([untuned] * 9 + FOUND[2:3] * 2 + FOUND[-1:]).endswith("about 85 s left")
+  unmeasured = status("new", "running", stage="train")
+  assert "left" not in live.summary([untuned, unmeasured, FOUND[-1]])
 
 
 def test_failures_are_told_with_their_last_lines():
