@@ -72,6 +72,7 @@ KINDS = (
 CLUSTERS_AXIS = "without"
 _ALL = Kind("", "score", "The score", "runs", "category", lambda value, facts: facts["model"] or "tuned", "category")
 _OWN = {*(kind.axis for kind in KINDS), CLUSTERS_AXIS, "seed"}
+_FIGURES = {*(kind.figure for kind in KINDS), _ALL.figure, "clusters", "training", "compute"}
 
 
 def kinds_of(runs: Sequence[Run]) -> list[Kind]:
@@ -93,12 +94,12 @@ def kinds_of(runs: Sequence[Run]) -> list[Kind]:
 
 def _of_any(axis: str, values: Iterable[Value]) -> Kind:
   """An axis that nothing is known of: numbers far apart on a log axis, other numbers on a linear one, else texts."""
-  name = axis.replace("_", " ")
+  name, figure = axis.replace("_", " "), f"axis_{axis}" if axis in _FIGURES else axis
   numbers = [value for value in values if value is not None]
   if not numbers or not all(_number(value) and math.isfinite(value) for value in numbers):
-    return Kind(axis, axis, f"By {name}", name, "category", lambda value, facts: str(value), "category")
+    return Kind(axis, figure, f"By {name}", name, "category", lambda value, facts: str(value), "category")
   scale = "log" if min(numbers) > 0 and max(numbers) >= 10 * min(numbers) else "linear"
-  return Kind(axis, axis, f"By {name}", name, scale, lambda value, facts: value, "nowhere")
+  return Kind(axis, figure, f"By {name}", name, scale, lambda value, facts: value, "nowhere")
 
 
 def runs_of(kind: Kind, runs: Iterable[Run]) -> list[Run]:

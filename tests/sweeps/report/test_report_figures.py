@@ -155,6 +155,14 @@ def test_an_axis_that_is_not_known_has_a_general_figure():
   assert "flatters" in found["optimizer"].findings[0].sentence
 
 
+@pytest.mark.parametrize("axis", ["size", "formats", "score", "clusters", "training", "compute"])
+def test_an_axis_that_is_called_as_a_figure_of_others_has_its_own(axis):
+  found = figures(made_up_table({axis: ["a", "b"], "seed": [0, 1]}))
+  assert [figure.name for figure in found] == [f"axis_{axis}", "training", "compute"]
+  assert found[0].panels[0].categories == ("a", "b")
+  assert verdicts(found[0]) == []
+
+
 def test_one_seed_one_value_no_axis():
   one = figures_of(made_up_table({"tasks": [10], "seed": [0]}, losses=False))["tasks"]
   assert any("One seed" in note for note in one.notes)
