@@ -350,7 +350,7 @@ def _refuse_unused() -> None:
   """gin itself never says that a binding had no effect; compares what was bound with what was consumed."""
   consumed = {(scope, selector): set(values) for (scope, selector), values in gin.config._OPERATIVE_CONFIG.items()}
   unused = [
-    (scope if selector == "gin.macro" else f"{f'{scope}/' if scope else ''}{selector.split('.')[-1]}.{parameter}")
+    scope if selector == "gin.macro" else _bound_name(scope, selector, parameter)
     for (scope, selector), values in gin.config._CONFIG.items()
     for parameter in values
     if not any(
@@ -360,12 +360,16 @@ def _refuse_unused() -> None:
   ]
   if unused:
     known = [scope for scope, selector in consumed if selector == "gin.macro"]
-    known += [f"{name.split('.')[-1]}.{each}" for (_, name), values in consumed.items() for each in values]
-    near = difflib.get_close_matches(unused[0], known, n=3)
+    known += [_bound_name(*key, each) for key, values in consumed.items() if key[1] != "gin.macro" for each in values]
+    near = difflib.get_close_matches(unused[0], dict.fromkeys(known), n=3)
     hint = f" Nearest that are read: {', '.join(near)}." if near else ""
     if "sweep.name" in unused:
       hint = " This is a sweep: flan-jax sweep"
     raise UsageError(f"nothing reads the gin binding of {first_of(unused)}.{hint}")
+
+
+def _bound_name(scope: str, selector: str, parameter: str) -> str:
+  return f"{f'{scope}/' if scope else ''}{selector.split('.')[-1]}.{parameter}"
 
 
 # --- a dataclass as gin ---

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,11 +111,15 @@ def command(context, sweep, dry_run, table, as_json, model_dir, launcher, quick,
     raise UsageError("--json is for --dry_run and --table")
   if dry_run and table:
     raise UsageError("--dry_run is of what will be, --table of what is there: give one")
+  from flan_jax import configuration
   from flan_jax.sweeps import planning
   from flan_jax.sweeps.plan import RECORD
 
   if table and (Path(sweep) / RECORD).exists():
     return _show_table(Path(sweep), as_json)
+  if Path(sweep).is_dir() and sweep not in configuration.config_names("sweeps"):
+    where = "a sweep's folder, of which --table prints what is there" if (Path(sweep) / RECORD).exists() else "a folder"
+    raise UsageError(f"{sweep} is {where}; SWEEP is the gin file that describes a sweep, or the name of one of ours")
   plan = planning.load(
     sweep,
     folder=model_dir,
@@ -154,7 +159,7 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
   failed = [each.name for each in found if each.state == "failed"]
   if failed:
     raise FlanJaxError(f"{len(failed)} of {len(found)} runs failed; mended, the same command with --retry goes on")
-  click.echo(f"In {plan.folder}: table.csv, table.parquet. As figures: flan-jax report {plan.folder}")
+  click.echo(f"In {plan.folder}: table.csv, table.parquet. As figures: flan-jax report {shlex.quote(str(plan.folder))}")
 
 
 def _show_table(where: Path, as_json: bool) -> None:

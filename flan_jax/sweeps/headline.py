@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from flan_jax.errors import FlanJaxError
 from flan_jax.evaluation.held_out.results import Row, averages_by_split
 from flan_jax.sweeps.plan import EVALUATIONS
+from flan_jax.sweeps.sweep import NORMALISED_AVERAGE
 
 _RESULTS = "results.json"
-_NORMALISED_AVERAGE = "normalised_average"
 
 
 class Score(NamedTuple):
@@ -90,7 +90,7 @@ def _read(path: pathlib.Path, written: int) -> Mapping[str, Any]:
   del written  # by which a new file is known
   try:
     content = json.loads(path.read_text(encoding="utf-8"))
-    needed = ("suites", _NORMALISED_AVERAGE) if "suites" in content else ("rows", "averages", "about")
+    needed = ("suites", NORMALISED_AVERAGE) if "suites" in content else ("rows", "averages", "about")
     if lacking := [name for name in needed if name not in content]:
       raise ValueError(f"it has no {', '.join(lacking)}")
     return content
@@ -108,8 +108,8 @@ def _of_mixture(content: Mapping[str, Any], variant: str, fresh: bool) -> Score 
 
 
 def _of_suites(content: Mapping[str, Any], variant: str) -> Score | None:
-  if variant == _NORMALISED_AVERAGE:
-    value = content[_NORMALISED_AVERAGE]
+  if variant == NORMALISED_AVERAGE:
+    value = content[NORMALISED_AVERAGE]
     return None if value is None else Score(value)
   asked = [found for _, name, found in figures_of_suites(content) if name == variant and found["average"] is not None]
   if not asked:

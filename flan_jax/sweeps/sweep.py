@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import gin
 
 from flan_jax.errors import UsageError
+from flan_jax.evaluation.suites.question import MODES
 from flan_jax.setting_types import check_types
 
 Value = int | float | str | bool | None  # of an axis
+NORMALISED_AVERAGE = "normalised_average"  # of suites: the paper's, as results.json calls it
 
 
 @gin.register
@@ -86,6 +88,14 @@ class Evaluation:
     if (self.mixture is None) == (not self.suites):
       raise UsageError(f"Evaluation {self.name}: give one of mixture and suites")
 
+  @property
+  def variants(self) -> tuple[str, ...]:
+    """What it may measure, as `Sweep.score` names it: formats; modes, 'cot@40' where several paths are asked for."""
+    if self.mixture is not None:
+      return tuple(self.formats)
+    modes = self.modes or MODES
+    return (*(mode if n == 1 else f"{mode}@{n}" for n in self.paths or (1,) for mode in modes), NORMALISED_AVERAGE)
+
 
 @gin.register
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +149,14 @@ class Sweep:
       names = [each.name for each in named]
       if not names or len(set(names)) < len(names):
         raise UsageError(f"sweep.{kind}: {', '.join(names) or 'none'}: at least one, and no name twice")
-    if self.score.partition("/")[0] not in [each.name for each in self.evaluations]:
-      known = ", ".join(each.name for each in self.evaluations)
-      raise UsageError(f"sweep.score = {self.score!r}: EVALUATION/VARIANT, and the evaluations are {known}")
+    self._check_score()
+
+  def _check_score(self) -> None:
+    name, _, variant = self.score.partition("/")
+    named = {each.name: each for each in self.evaluations}
+    if name not in named:
+      raise UsageError(f"sweep.score = {self.score!r}: EVALUATION/VARIANT, and the evaluations are {', '.join(named)}")
+    known = named[name].variants
+    asked = variant if named[name].paths else variant.partition("@")[0]  # a suite may have its own number of paths
+    if asked not in known:
+      raise UsageError(f"sweep.score = {self.score!r}: of the evaluation {name} there are {', '.join(known)}")

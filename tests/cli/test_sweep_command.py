@@ -76,6 +76,15 @@ def test_a_failed_run_is_told_with_its_last_lines_and_left_until_it_is_retried(t
   assert (folder / "table.csv").exists()
 
 
+def test_a_folder_is_no_gin_file(said, tmp_path, capsys):
+  folder = tmp_path / "sweep"
+  assert run(["sweep", str(tmp_path), "--table"]) == 2
+  assert f"{tmp_path} is a folder; SWEEP is the gin file" in capsys.readouterr().err
+  said("sweep", toy_sweep(tmp_path), "--launcher", "print", "--model_dir", folder)
+  assert run(["sweep", str(folder)]) == 2
+  assert "of which --table prints what is there; SWEEP is the gin file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
   ("given", "message"),
   [

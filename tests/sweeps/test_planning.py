@@ -10,7 +10,7 @@ import pytest
 from flan_jax import configuration
 from flan_jax.errors import UsageError
 from flan_jax.sweeps import commands, planning
-from flan_jax.sweeps.sweep import EqualExamples
+from flan_jax.sweeps.sweep import Axis, EqualExamples, Evaluation, Sweep
 from tests.sweeps.toy_sweep import toy_sweep
 
 
@@ -117,7 +117,10 @@ def test_values_make_names_of_folders(plan_of, values, names):
     (["SEEED = 3"], {}, "nothing reads the gin binding of SEEED. Nearest that are read: SEED"),
     (["WarmupLinear.warmup_step = 3"], {}, "no WarmupLinear parameter 'warmup_step'. Nearest: warmup_steps"),
     (["sweep.scores = 3"], {}, "no sweep parameter 'scores'. Nearest: score"),
-    (["other/Axis.values = [3]"], {}, "nothing reads the gin binding of other/Axis.values"),
+    (["taks/Axis.values = [3]"], {}, "the gin binding of taks/Axis.values. Nearest that are read: tasks/Axis.values"),
+    (["sweep.score = 'held_out/zero_shoot'"], {}, "of the evaluation held_out there are zero_shot"),
+    (["sweep.score = 'held_out'"], {}, "of the evaluation held_out there are zero_shot"),
+    (["sweep.score = 'heldout/zero_shot'"], {}, "EVALUATION/VARIANT, and the evaluations are held_out"),
     (["cot/Axis.lines = ['mixture.cott = {value}']"], {}, "run tasks-0_cot-True_seed-0: mixture.cott"),
     (["cot/Axis.values = ['a b', 'a-b']", "cot/Axis.lines = []"], {}, "several runs would be called"),
     (["sweep.axes = []"], {}, "sweep.axes: none: at least one"),
@@ -128,6 +131,24 @@ def test_what_does_not_fit_is_refused(plan_of, lines, given, message):
   with pytest.raises(UsageError) as error:
     plan_of(*lines, **given)
   assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("asked", "named", "wrong"),
+  [
+    ({}, ["cot", "direct", "direct@5", "normalised_average"], ["zero_shot", "cott"]),
+    ({"modes": ["cot"]}, ["cot", "normalised_average"], ["direct"]),
+    ({"paths": [1, 40]}, ["cot", "cot@40"], ["cot@5"]),
+    ({"paths": [40]}, ["cot@40"], ["cot"]),
+  ],
+)
+def test_a_score_of_suites_is_one_that_they_have(asked, named, wrong):
+  suites = {"axes": [Axis(name="seed", values=[0])], "evaluations": [Evaluation(name="e", suites=["bbh"], **asked)]}
+  for variant in named:
+    assert Sweep(name="s", score=f"e/{variant}", **suites)
+  for variant in wrong:
+    with pytest.raises(UsageError, match=rf"'e/{variant}': of the evaluation e there are "):
+      Sweep(name="s", score=f"e/{variant}", **suites)
 
 
 def test_a_sweep_that_is_not_there_is_told(tmp_path):
@@ -192,7 +213,8 @@ def test_an_untuned_checkpoint_is_measured_as_the_tuned_ones_are(plan_of):
   [("two_d", [], "two_d"), ("auto", [], "fsdp"), (None, [], "data_parallel"), (None, ["Partitioning.model = 3"], None)],
 )
 def test_suites_are_asked_with_parameters_lying_as_in_training(plan_of, sharding, lines, expected):
-  suites = ["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmlu']", "seed/Axis.values = [0]"]
+  suites = ["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmlu']"]
+  suites += ["sweep.score = 'held_out/direct'", "seed/Axis.values = [0]"]
   plan = plan_of(*suites, *lines, sharding=sharding)
   _, evaluate = commands.of_run(plan.runs[-1], plan.sweep.evaluations)
   given = dict(itertools.pairwise(evaluate.argv)).get("--sharding")

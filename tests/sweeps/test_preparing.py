@@ -8,6 +8,8 @@ from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.sweeps import folder, planning, preparing
 from tests.sweeps.toy_sweep import toy_sweep
 
+NO_MIXTURE = ("held_out/Evaluation.mixture = None", "sweep.score = 'held_out/direct'")
+
 
 @pytest.fixture
 def plan_of(tmp_path):
@@ -35,10 +37,10 @@ def test_untuned_runs_need_no_store_that_no_other_needs(plan_of, checkpoint):
   ("lines", "message"),
   [
     (["held_out/Evaluation.mixture = 'demo_held_ou'"], "evaluation held_out: no mixture or task 'demo_held_ou'"),
-    (["held_out/Evaluation.formats = ['zero_sho']"], "evaluation held_out: no format 'zero_sho'"),
+    (["held_out/Evaluation.formats = ['zero_shot', 'cott']"], "evaluation held_out: no format 'cott'"),
     (["held_out/Evaluation.mixture = 'cot'"], "evaluation held_out: "),
-    (["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmul']"], "no suite 'mmul'"),
-    (["held_out/Evaluation.mixture = None", "held_out/Evaluation.suites = ['mmlu']"], "evaluation held_out: mmlu: "),
+    ([*NO_MIXTURE, "held_out/Evaluation.suites = ['mmul']"], "no suite 'mmul'"),
+    ([*NO_MIXTURE, "held_out/Evaluation.suites = ['mmlu']"], "evaluation held_out: mmlu: "),
   ],
 )
 def test_what_cannot_be_measured_is_told_before_anything_is_written(plan_of, lines, message, tmp_path):

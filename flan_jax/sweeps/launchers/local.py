@@ -179,15 +179,3 @@ def _signals() -> Iterator[list[int]]:
   finally:
     for number in wanted:
       signal.signal(number, before[number])
-
-
-@contextlib.contextmanager
-def _ended(working: dict[subprocess.Popen, tuple[PlannedRun, Slot]]) -> Iterator[None]:
-  """After it, even if this process fails, no run is at work."""
-  try:
-    yield
-  finally:
-    for process in working:
-      process.terminate()
-    for process in working:
-      process.communicate()

@@ -12,10 +12,9 @@ import pyarrow.compute
 from flan_jax.evaluation.held_out.results import FORMATS
 from flan_jax.evaluation.suite_runs.normalised import TERMS, normalised
 from flan_jax.sweeps import columns
-from flan_jax.sweeps.sweep import Value
+from flan_jax.sweeps.sweep import NORMALISED_AVERAGE, Value
 
 AXIS = "axis."
-NORMALISED_AVERAGE = "normalised_average"
 Key = tuple[str, str]  # of a run: sweep and name
 _SUITES = {"mmlu": "MMLU", "bbh": "BBH", "tydiqa": "TyDiQA", "mgsm": "MGSM"}
 _MODES = {"direct": "direct prompts", "cot": "chain-of-thought prompts"}
