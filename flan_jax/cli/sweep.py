@@ -4,17 +4,19 @@ import dataclasses
 import importlib
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from flan_jax.cli.option_groups import Grouped
-from flan_jax.errors import FlanJaxError, UsageError
+from flan_jax.errors import FlanJaxError, UsageError, first_of
 
 if TYPE_CHECKING:
   from flan_jax.sweeps.launchers.settings import Settings
   from flan_jax.sweeps.plan import Plan
+  from flan_jax.sweeps.states import Status
 
 # By the name on the command line the module whose `launch` starts runs.
 LAUNCHERS = {
@@ -156,10 +158,17 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
   found = states.statuses(plan)
   for lines in live.failures(found):
     click.echo(lines, err=True)
-  failed = [each.name for each in found if each.state == "failed"]
-  if failed:
-    raise FlanJaxError(f"{len(failed)} of {len(found)} runs failed; mended, the same command with --retry goes on")
+  _require_all_finished(found)
   click.echo(f"In {plan.folder}: table.csv, table.parquet. As figures: flan-jax report {shlex.quote(str(plan.folder))}")
+
+
+def _require_all_finished(found: "Sequence[Status]") -> None:
+  """Other launchers may still be at some runs."""
+  names = {state: [each.name for each in found if each.state == state] for state in ("failed", "stopped", "waiting")}
+  if failed := names["failed"]:
+    raise FlanJaxError(f"{len(failed)} of {len(found)} runs failed; mended, the same command with --retry goes on")
+  if ended := names["stopped"] + names["waiting"]:  # killed from outside, one by one
+    raise FlanJaxError(f"{len(ended)} of {len(found)} runs did not end: {first_of(ended)}; the same command goes on")
 
 
 def _show_table(where: Path, as_json: bool) -> None:

@@ -76,6 +76,17 @@ def test_a_failed_run_is_told_with_its_last_lines_and_left_until_it_is_retried(t
   assert (folder / "table.csv").exists()
 
 
+def launch(plan, runs, settings, watch):
+  """A launcher whose runs were all killed before they began."""
+
+
+def test_runs_that_did_not_end_are_no_success(tmp_path, capsys, monkeypatch):
+  monkeypatch.setitem(sweep.LAUNCHERS, "local", __name__)
+  command = ["sweep", toy_sweep(tmp_path, "tasks/Axis.values = [0]"), "--model_dir", str(tmp_path / "sweep")]
+  assert run([*command, "--initial_checkpoint", "gs://b/base"]) == 1
+  assert capsys.readouterr().err.endswith("flan-jax: 1 of 1 runs did not end: tasks-0; the same command goes on\n")
+
+
 def test_a_folder_is_no_gin_file(said, tmp_path, capsys):
   folder = tmp_path / "sweep"
   assert run(["sweep", str(tmp_path), "--table"]) == 2
