@@ -58,12 +58,14 @@ def plane(grid: Grid, places: Sequence[Place], second: Sequence[float]) -> tuple
     second: of each cell, above 0.
 
   Returns:
-    (of x, of the second); None where there are fewer than three values of either, or the two do not vary freely.
+    (of x, of the second); None where there are fewer than three values of either, no more cells than the plane has
+    coefficients (which it would meet all), or the two do not vary freely.
   """
   first = np.log10([float(x) for _, x in places]) if places else np.zeros(0)
   other = np.log10(np.asarray(second, dtype=float)) if places else np.zeros(0)
   design = np.stack([np.ones_like(first), first, other], axis=1)
-  if min(len(set(first)), len(set(other))) < FEWEST or np.linalg.matrix_rank(design) < 3:
+  too_few = min(len(set(first)), len(set(other))) < FEWEST or len(places) <= design.shape[1]
+  if too_few or np.linalg.matrix_rank(design) < design.shape[1]:
     return None
   solution = _solution(design)
   of_x, of_second = grid.estimates([dict(zip(places, row, strict=True)) for row in solution[1:]])

@@ -51,8 +51,26 @@ def test_tasks_and_parameters_together():
   # Equal effects are planted for both, in logits of which 0.4 is some 8 points between chance and all.
   assert of_tasks.low < 0.08 < of_tasks.high
   assert of_size.low < 0.08 < of_size.high
-  assert fits.plane(made, places[:2], sizes[:2]) is None
   assert fits.plane(made, [], []) is None
+
+
+def test_no_plane_through_what_does_not_tell_the_two_apart():
+  made = grid_of({"tasks": [5, 20, 160], "model": ["t5_demo_small", "t5_demo", "t5_demo_large"], "seed": [0]})
+  places = list(made.runs)
+  sizes = [made.runs[place][0].facts["parameters"] for place in places]
+  cells = dict(zip(places, sizes, strict=True))
+  assert fits.plane(made, places, sizes) is not None
+
+  def plane(*kept):
+    some = [place for i, place in enumerate(cells) if i in kept]
+    return fits.plane(made, some, [cells[place] for place in some])
+
+  assert [(x, size) for (_, x), size in cells.items()][::4] == [(5, 420_000), (20, 1_050_368), (160, 3_300_000)]
+  assert plane(0, 4, 8) is None  # three cells, which a plane meets whatever they are
+  assert plane(0, 4, 8, 1) is not None
+  assert plane(0, 1, 3, 4, 6, 7) is None  # two sizes, three numbers of tasks; and the other way
+  assert plane(0, 1, 2, 3, 4, 5) is None
+  assert fits.plane(made, places, [10 * x for _, x in places]) is None  # the second is the first
 
 
 def test_the_interval_of_a_slope_holds_zero_where_nothing_is_planted():

@@ -70,6 +70,14 @@ def test_fewer_seeds_know_less():
   assert width([three, three]) < width([one_of_others, three])
 
 
+def test_a_lone_seed_has_the_scatter_of_the_other_cells():
+  """A level between that of a normal distribution and Student's t of the two degrees of freedom that are lent."""
+  rng = np.random.default_rng(5)
+  others = [Cell(0.5 + 0.05 * rng.standard_normal((3, 1)) + np.zeros(8), np.full(8, 50)) for _ in range(40)]
+  found = Sample([Cell(np.full((1, 8), 0.5), np.full(8, 50)), *others]).estimate([1.0, *[0.0] * 40])
+  assert 0.05 * 1.96 < (found.high - found.low) / 2 < 0.05 * 4.3 * 1.15
+
+
 def test_untuned_cells_borrow_nothing():
   scores = np.array([[0.1], [0.5], [0.9]]) + np.zeros(8)
   lone = np.linspace(0.1, 0.2, 8)[None]
