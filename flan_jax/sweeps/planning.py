@@ -59,6 +59,7 @@ def load(
     given = [line, *given]
   found = configuration.build_part("sweep")
   _refuse_varied(found, given)
+  _refuse_varied_twice(found)
   where = (folder or _USUAL / f"{found.name}{'_quick' if quick else ''}").expanduser().absolute()
   builder = _Builder(found, configuration.parsed(), where / RUNS, tuple(search_paths))
   return Plan(found, where, builder.runs(), (*head, *given))
@@ -82,6 +83,7 @@ class _Builder:
     ordered = [run if run.tuned else untuned.pop(run.beginning, None) for run in planned]
     ordered = [run for run in ordered if run]
     _refuse_same_names(ordered)
+    _refuse_same_settings([run for run in ordered if run.tuned])
     return tuple(ordered)
 
   def _run(self, axes: Mapping[str, Value]) -> PlannedRun:
@@ -172,6 +174,27 @@ def _refuse_same_names(runs: Sequence[PlannedRun]) -> None:
   names = [run.name for run in runs]
   if doubled := sorted({name for name in names if names.count(name) > 1}):
     raise UsageError(f"several runs would be called {first_of(doubled)}: their values differ in signs that names lack")
+
+
+def _refuse_same_settings(runs: Sequence[PlannedRun]) -> None:
+  """An axis whose values change nothing would be paid for, and be drawn as if it did not matter."""
+  by_config = {}
+  for run in runs:
+    if (other := by_config.setdefault(run.config, run)) is not run:
+      axes = [name for name, value in run.axes.items() if value != other.axes[name]]
+      raise UsageError(
+        f"runs {other.name} and {run.name} have the same settings: what do the values of {' and '.join(axes)} change?"
+        f" Axis.lines says it, with {{value}}"
+      )
+
+
+def _refuse_varied_twice(sweep: Sweep) -> None:
+  """Of two axes that vary one setting the later one alone would have a say."""
+  by_setting = {}
+  for axis in sweep.axes:
+    for line in dict.fromkeys(line for value in axis.values for line in axis.lines_of(value)):
+      if (other := by_setting.setdefault(_bound(line), axis)) is not axis:
+        raise UsageError(f"the axes {other.name} and {axis.name} both vary {_bound(line)}: one of them would be lost")
 
 
 def _refuse_varied(sweep: Sweep, given: Sequence[str]) -> None:

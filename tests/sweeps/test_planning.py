@@ -102,7 +102,8 @@ def test_folders_and_files_are_named_from_the_root(plan_of, tmp_path, monkeypatc
   ],
 )
 def test_values_make_names_of_folders(plan_of, values, names):
-  few = ["tasks/Axis.values = [2]", "seed/Axis.values = [0]", "cot/Axis.lines = []", f"cot/Axis.values = {values!r}"]
+  few = ["tasks/Axis.values = [2]", "seed/Axis.values = [0]", "cot/Axis.lines = ['MODULE = \"{name}\"']"]
+  few.append(f"cot/Axis.values = {values!r}")
   assert [run.name for run in plan_of(*few).runs] == [f"tasks-2_cot-{name}_seed-0" for name in names]
 
 
@@ -123,6 +124,12 @@ def test_values_make_names_of_folders(plan_of, values, names):
     (["sweep.score = 'heldout/zero_shot'"], {}, "EVALUATION/VARIANT, and the evaluations are held_out"),
     (["cot/Axis.lines = ['mixture.cott = {value}']"], {}, "run tasks-0_cot-True_seed-0: mixture.cott"),
     (["cot/Axis.values = ['a b', 'a-b']", "cot/Axis.lines = []"], {}, "several runs would be called"),
+    (
+      ["cot/Axis.lines = []"],
+      {},
+      "seed-0 and tasks-2_cot-False_seed-0 have the same settings: what do the values of cot",
+    ),
+    (["cot/Axis.lines = ['train.seed = {value}']"], {}, "the axes cot and seed both vary train.seed"),
     (["sweep.axes = []"], {}, "sweep.axes: none: at least one"),
     (["TRAIN_STEPS = %gin.REQUIRED"], {}, "TRAIN_STEPS has no value: give --steps"),
   ],
