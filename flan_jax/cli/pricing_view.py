@@ -8,9 +8,9 @@ from rich.markup import escape
 
 from flan_jax import terminal
 from flan_jax.cli import listings
-from flan_jax.sweeps import pricing, rates, store_sizes, workload
 from flan_jax.sweeps.plan import Plan
-from flan_jax.sweeps.pricing import Price, PriceList
+from flan_jax.sweeps.pricing import pricing, rates, store_sizes, workload
+from flan_jax.sweeps.pricing.pricing import Price, PriceList
 
 _ON_TERMINAL = ("run", "steps", "examples", "tokens", "FLOPs", "hours", "disk")
 _NOTES = 3  # on what is missing; --json has that of each run

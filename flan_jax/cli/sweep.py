@@ -14,15 +14,15 @@ from flan_jax.cli.option_groups import Grouped
 from flan_jax.errors import FlanJaxError, UsageError, first_of
 
 if TYPE_CHECKING:
-  from flan_jax.sweeps.launchers.settings import Settings
   from flan_jax.sweeps.plan import Plan
-  from flan_jax.sweeps.states import Status
+  from flan_jax.sweeps.running.launchers.settings import Settings
+  from flan_jax.sweeps.running.states import Status
 
 # By the name on the command line the module whose `launch` starts runs.
 LAUNCHERS = {
-  "local": "flan_jax.sweeps.launchers.local",
-  "slurm": "flan_jax.sweeps.launchers.slurm",
-  "print": "flan_jax.sweeps.launchers.printed",
+  "local": "flan_jax.sweeps.running.launchers.local",
+  "slurm": "flan_jax.sweeps.running.launchers.slurm",
+  "print": "flan_jax.sweeps.running.launchers.printed",
 }
 _POSITIVE = click.IntRange(min=1)
 _OF_RUNS = ("data_dir", "store_dir", "missing", "initial_checkpoint")
@@ -135,7 +135,7 @@ def command(context, sweep, dry_run, table, as_json, model_dir, launcher, quick,
     return _show_table(plan.folder, as_json)
   if dry_run:
     return _show_prices(plan, as_json, options["accelerator"], options["devices"], options["utilisation"])
-  from flan_jax.sweeps.launchers.settings import Settings
+  from flan_jax.sweeps.running.launchers.settings import Settings
 
   names = [field.name for field in dataclasses.fields(Settings)]
   _execute(plan, launcher, retry, Settings(**{name: options[name] for name in names}))
@@ -150,7 +150,8 @@ def _execute(plan: "Plan", launcher: str, retry: bool, settings: "Settings") -> 
   runs = folder.runs_to_do(plan, retry)
   if launcher == "print":
     return launch(plan, runs, settings, lambda: None)
-  from flan_jax.sweeps import collecting, live, states
+  from flan_jax.sweeps.results import collecting
+  from flan_jax.sweeps.running import live, states
 
   with live.watching(plan) as watch:
     launch(plan, runs, settings, watch)
@@ -173,7 +174,8 @@ def _require_all_finished(found: "Sequence[Status]") -> None:
 
 def _show_table(where: Path, as_json: bool) -> None:
   from flan_jax.cli import sweep_table_view
-  from flan_jax.sweeps import collecting, folder
+  from flan_jax.sweeps import folder
+  from flan_jax.sweeps.results import collecting
 
   plan = folder.read(where)
   sweep_table_view.show(plan, collecting.write(plan), as_json)

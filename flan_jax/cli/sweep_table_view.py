@@ -10,10 +10,11 @@ from rich.markup import escape
 from flan_jax import terminal
 from flan_jax.cli import listings
 from flan_jax.errors import first_of
-from flan_jax.sweeps import states, table
-from flan_jax.sweeps.headline import headline
-from flan_jax.sweeps.live import duration
 from flan_jax.sweeps.plan import Plan
+from flan_jax.sweeps.results import table
+from flan_jax.sweeps.results.headline import headline
+from flan_jax.sweeps.running import states
+from flan_jax.sweeps.running.live import duration
 
 # What a terminal has room for besides the axes, which make up the names of the runs.
 _ON_TERMINAL = ("state", "steps", "loss", "score", "time")

@@ -56,7 +56,7 @@ def runs_to_do(plan: Plan, retry: bool = False) -> list[PlannedRun]:
   Args:
     retry: whether those that failed are among them.
   """
-  from flan_jax.sweeps import states
+  from flan_jax.sweeps.running import states
 
   done = ("finished", "running") if retry else ("finished", "running", "failed")
   return [run for run in plan.runs if states.status(run, plan.sweep.score).state not in done]

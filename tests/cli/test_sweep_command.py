@@ -8,7 +8,7 @@ import pytest
 
 from flan_jax.cli import sweep
 from flan_jax.cli.main import run
-from flan_jax.sweeps.launchers.settings import Settings
+from flan_jax.sweeps.running.launchers.settings import Settings
 from tests.sweeps.toy_sweep import toy_sweep
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -28,10 +28,10 @@ def test_print_writes_the_folder_and_prints_what_is_to_be_done(said, tmp_path):
   record = json.loads((folder / "sweep.json").read_text())
   names = ["tasks-0_seed-7", "tasks-2_cot-True_seed-7", "tasks-2_cot-False_seed-7"]
   assert [each["name"] for each in record["runs"]] == names
-  assert script.count("-m flan_jax.sweeps.execution") == 3
+  assert script.count("-m flan_jax.sweeps.running.execution") == 3
   assert "BATCH_SIZE = 2\n" in (folder / "runs" / "tasks-0_seed-7" / "run.gin").read_text()
   assert said(*command, "--gin.seed/Axis.values=[7]", "--gin.BATCH_SIZE=2") == script
-  assert said(*command, "--gin.seed/Axis.values=[7, 8]", "--gin.BATCH_SIZE=2").count("sweeps.execution") == 6
+  assert said(*command, "--gin.seed/Axis.values=[7, 8]", "--gin.BATCH_SIZE=2").count("sweeps.running.execution") == 6
 
 
 @pytest.mark.parametrize("by_folder", [True, False])

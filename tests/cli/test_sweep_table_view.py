@@ -5,7 +5,8 @@ import json
 import pytest
 
 from flan_jax.cli import sweep_table_view
-from flan_jax.sweeps import collecting, execution, table
+from flan_jax.sweeps.results import collecting, table
+from flan_jax.sweeps.running import execution
 from tests.sweeps.small_programs import EVALUATES, FAILS, TRAINS, plan_of
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from flan_jax.draws import hash64
 from flan_jax.evaluation.intervals import mean_over_tasks, wilson
 from flan_jax.evaluation.suite_runs.normalised import TERMS, normalised, normalised_average
-from flan_jax.sweeps import table as tables
+from flan_jax.sweeps.results import table as tables
 from flan_jax.sweeps.sweep import Value
 
 # Parameters by the name of a model; computed from gin_configs/models, the three of the demo rounded.

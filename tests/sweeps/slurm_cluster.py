@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
-from flan_jax.sweeps import child_processes
+from flan_jax.sweeps.running import child_processes
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 _PLACES = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not in a user's PATH

@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from flan_jax.sweeps import execution
 from flan_jax.sweeps.plan import RUN_RECORD, Plan, PlannedRun
+from flan_jax.sweeps.running import execution
 from flan_jax.sweeps.sweep import Axis, Evaluation, Sweep
 from tests.training.toy_run import toy_run
 

@@ -10,8 +10,9 @@ import pytest
 from flan_jax.cli import main
 from flan_jax.interop.steps import saved_steps
 from flan_jax.sweeps import folder as folders
-from flan_jax.sweeps import states, training_log
-from flan_jax.sweeps import table as tables
+from flan_jax.sweeps.results import table as tables
+from flan_jax.sweeps.results import training_log
+from flan_jax.sweeps.running import states
 from tests.sweeps.small_programs import until
 from tests.sweeps.toy_sweep import toy_sweep
 from tests.training.launching import FORKS, check_same_end

@@ -9,7 +9,8 @@ import pytest
 
 from flan_jax import configuration
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import folder, planning, states
+from flan_jax.sweeps import folder, planning
+from flan_jax.sweeps.running import states
 from tests.sweeps.toy_sweep import toy_sweep
 
 

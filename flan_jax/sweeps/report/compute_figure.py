@@ -4,7 +4,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
-from flan_jax.sweeps import compute
+from flan_jax.sweeps.pricing import compute
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
 from flan_jax.sweeps.report.reading import Reading, Run

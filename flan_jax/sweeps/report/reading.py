@@ -11,7 +11,7 @@ import pyarrow.compute
 
 from flan_jax.evaluation.held_out.results import FORMATS
 from flan_jax.evaluation.suite_runs.normalised import TERMS, normalised
-from flan_jax.sweeps import columns
+from flan_jax.sweeps.results import columns
 from flan_jax.sweeps.sweep import NORMALISED_AVERAGE, Value
 
 AXIS = "axis."

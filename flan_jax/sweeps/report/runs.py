@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from flan_jax.sweeps import columns
 from flan_jax.sweeps.report.scales import number, scientific
+from flan_jax.sweeps.results import columns
 
 Row = dict[str, Any]
 Cell = tuple[Any, str]  # what a column is sorted by, and what is shown

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import table as tables
 from flan_jax.sweeps.plan import RECORD, RUNS, STATE
 from flan_jax.sweeps.report import drawing, page, runs
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.figures import figures as figures_of
+from flan_jax.sweeps.results import table as tables
 
 FINDINGS = "findings.json"
 
@@ -110,8 +110,8 @@ def _table(folder: Path) -> pa.Table:
   if written.exists() and written.stat().st_mtime_ns >= max(states, default=0):
     with contextlib.suppress(FlanJaxError):
       return tables.read(folder)
-  from flan_jax.sweeps import collecting  # these two import jax, and most reports need neither
   from flan_jax.sweeps import folder as sweep_folder
+  from flan_jax.sweeps.results import collecting  # these two import jax, and most reports need neither
 
   return collecting.write(sweep_folder.read(folder))
 

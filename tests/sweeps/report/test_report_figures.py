@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute
 import pytest
 
-from flan_jax.sweeps import table as tables
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.figures import figures
 from flan_jax.sweeps.report.words import NOT_PRETRAINED
+from flan_jax.sweeps.results import table as tables
 from tests.sweeps.made_up_sweep import Effects, made_up_table
 
 SEEDS = {"seed": [0, 1, 2]}

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from flan_jax.errors import FlanJaxError, UsageError
-from flan_jax.sweeps import collecting, execution
 from flan_jax.sweeps import folder as sweep_folder
-from flan_jax.sweeps import table as tables
 from flan_jax.sweeps.plan import RUN_RECORD
 from flan_jax.sweeps.report import writing
+from flan_jax.sweeps.results import collecting
+from flan_jax.sweeps.results import table as tables
+from flan_jax.sweeps.running import execution
 from tests.sweeps.made_up_sweep import write_made_up
 from tests.sweeps.small_programs import EVALUATES, TRAINS, plan_of
 

@@ -1,0 +1,1 @@
+"""What came out of a sweep as one tidy table: read from the files of its runs, written, read again."""

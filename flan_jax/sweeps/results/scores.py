@@ -1,0 +1,88 @@
+"""What a run's evaluations found, as rows of the table: results.json of both kinds."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flan_jax.errors import FlanJaxError
+from flan_jax.evaluation.held_out.results import Average, Row, averages_by_cluster, averages_by_split
+from flan_jax.sweeps.plan import PlannedRun
+from flan_jax.sweeps.results import headline
+
+
+def observations(run: PlannedRun, evaluation: str, step: int | None) -> list[dict[str, Any]]:
+  """The scores of one evaluation by column of the table, those of tasks before averages; [] where it is not done.
+
+  Args:
+    evaluation: its name.
+    step: of the checkpoint that was measured.
+
+  Raises:
+    FlanJaxError: results.json is something else.
+  """
+  content = headline.results(run.folder, evaluation)
+  if content is None:
+    return []
+  common = {"quantity": "score", "evaluation": evaluation, "step": step}
+  try:
+    if "suites" in content:
+      return [{**common, **each} for each in _of_suites(content)]
+    return [{**common, **each} for each in _of_mixture(headline.rows(content, run.fresh), content["about"]["name"])]
+  except (KeyError, TypeError, AttributeError, ValueError) as error:
+    path = headline.path_of(run.folder, evaluation)
+    raise FlanJaxError(f"{path}: not the results of an evaluation ({type(error).__name__}: {error})") from None
+
+
+def _of_mixture(rows: Sequence[Row], mixture: str) -> Iterator[dict[str, Any]]:
+  for row in rows:
+    yield {**_held_out(row, mixture), "task": row.task, "no_answer": row.no_answer_after}
+  for average in (*averages_by_cluster(rows), *averages_by_split(rows)):
+    silent = (
+      row.no_answer_after
+      for row in rows
+      if (row.split, row.format) == (average.split, average.format) and average.cluster in (None, row.cluster)
+    )
+    yield {**_held_out(average, mixture), "task": "", "no_answer": statistics.fmean(silent)}
+
+
+def _held_out(found: Row | Average, mixture: str) -> dict[str, Any]:
+  low, high = found.after_ci
+  return {
+    "suite": mixture,
+    "split": found.split,
+    "cluster": found.cluster or "",
+    "variant": found.format,
+    "metric": "exact_match",
+    "value": found.after,
+    "n": found.n,
+    "low": low,
+    "high": high,
+    "chance": found.chance,
+  }
+
+
+def _of_suites(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+  """Rows of what has right answers. Tasks that a suite's average leaves out (TyDiQA's English) are left out here too:
+  averages are those of the rows above them."""
+  for suite, variant, found in headline.figures_of_suites(content):
+    metric = found["metric"]
+    if not metric or found["average"] is None:
+      continue
+    common = {"suite": suite, "variant": variant, "metric": metric, "cluster": "", "task": ""}
+    for task, of_task in found["tasks"].items():
+      if of_task["counts"]:
+        yield {**common, "cluster": of_task["group"] or "", "task": task, **_figures(of_task, of_task[metric])}
+    for group, of_group in found["groups"].items():
+      yield {**common, "cluster": group, **_figures(of_group, of_group["average"])}
+    yield {**common, **_figures(found, found["average"])}
+    if found["normalised"] is not None:
+      yield {**common, "metric": "normalised", "value": found["normalised"], "n": found["n"]}
+  if content["normalised_average"] is not None:
+    nothing = dict.fromkeys(("suite", "cluster", "task", "variant"), "")
+    yield {**nothing, "metric": "normalised_average", "value": content["normalised_average"]}
+
+
+def _figures(found: Mapping[str, Any], value: float) -> dict[str, Any]:
+  low, high = found["interval"]
+  figures = {name: found[name] for name in ("n", "chance", "no_answer")}
+  return {**figures, "value": value, "low": low, "high": high}

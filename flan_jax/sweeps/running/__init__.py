@@ -1,0 +1,1 @@
+"""How runs come to their end: a run's commands in a process of its own, how far each is, launchers, the live table."""
