@@ -6,6 +6,7 @@ the mesh of each, with the remat policy and microbatches that make it fit; and w
 
 import pathlib
 import sys
+from collections.abc import Mapping
 
 from flan_jax import configuration
 from flan_jax.errors import UsageError
@@ -71,11 +72,10 @@ def _chosen(size: str, devices: Devices) -> str:
   return f"{', '.join(choice.lines())}; {choice.estimate}"
 
 
-def main() -> None:
-  """Writes all files with --write; otherwise says which are not what they would be."""
+def written_or_told(texts: Mapping[pathlib.Path, str]) -> None:
+  """Writes files with --write; otherwise says which are not what they would be."""
   changed = []
-  for size in SIZES:
-    path, text = FOLDER / f"flan_t5_{size}.gin", golden(size)
+  for path, text in texts.items():
     if not path.exists() or path.read_text(encoding="utf-8") != text:
       changed.append(path.name)
       if "--write" in sys.argv:
@@ -85,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-  main()
+  written_or_told({FOLDER / f"flan_t5_{size}.gin": golden(size) for size in SIZES})

@@ -7,11 +7,11 @@ A file a sweep: all settings of its first tuned run, and of each run what differ
 
 import pathlib
 import shlex
-import sys
 
 from flan_jax import configuration
 from flan_jax.sweeps import commands, planning
 from flan_jax.sweeps.plan import Plan, PlannedRun
+from tests.golden_configs import written_or_told
 
 FOLDER = pathlib.Path(__file__).parent / "golden_sweeps"
 NAMES = tuple(name for name in configuration.config_names("sweeps") if name.startswith("flan2022_"))
@@ -38,18 +38,5 @@ def _of_run(plan: Plan, run: PlannedRun, base: str) -> str:
   return "\n".join([f"# {axes}: {run.config}", *changed, *(f"#   {argv}" for argv in argvs), ""])
 
 
-def main() -> None:
-  """Writes all files with --write; otherwise says which are not what they would be."""
-  changed = []
-  for name in NAMES:
-    path, text = FOLDER / f"{name}.gin", golden(name)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-      changed.append(path.name)
-      if "--write" in sys.argv:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-  print("changed:", ", ".join(changed) or "nothing")
-
-
 if __name__ == "__main__":
-  main()
+  written_or_told({FOLDER / f"{name}.gin": golden(name) for name in NAMES})
