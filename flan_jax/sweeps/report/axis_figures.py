@@ -115,10 +115,9 @@ def _categories(made: Grid) -> tuple[str, ...]:
 def _published_beside(kind: Kind, grids: Sequence[Grid]) -> list[Panel]:
   """The paper's panel, where its points are not among ours."""
   among = any(published_points.column(made.measure) for made in grids)
-  if kind.figure == "tasks":
+  if kind.figure == "tasks" and not among:
     title = "Published: PaLM, normalised average"
-    palm = [] if among else [published_points.beside(published_points.by_tasks(), kind.x_label, title)]
-    return [*palm, published_points.tasks_against_size()]
+    return [published_points.beside(published_points.by_tasks(), kind.x_label, title)]
   if kind.figure == "size" and not among:
     title = "Published: PaLM and T5, normalised average"
     return [published_points.beside(published_points.by_size(), kind.x_label, title)]

@@ -105,16 +105,6 @@ def by_clusters() -> Panel:
   return Panel([series], "clusters tuned on", "accuracy", "Published: FLAN 137B, clusters tuned on")
 
 
-def tasks_against_size() -> Panel:
-  """Super-NaturalInstructions: a small model on many tasks does as well as a larger one on few."""
-  series = []
-  for line in _ablation("tasks_against_size"):
-    tasks = float(line["setting"].split()[0])
-    series.append(_series_of(line["model"], {tasks: line}))
-  title = "Published: T5 on Super-NaturalInstructions"
-  return Panel(series, "tasks trained on", "ROUGE-L", title, x_scale="log")
-
-
 def enough_examples() -> int:
   """Of a task; Super-NaturalInstructions gained little from more."""
   (line,) = _ablation("instances_per_task")

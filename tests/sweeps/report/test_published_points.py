@@ -71,11 +71,6 @@ def test_ablations_have_both_ends():
   formats = published_points.with_and_without_few_shot()
   found = {series.name: [point.y for point in series.points] for series in formats.series}
   assert found["MMLU, few-shot prompts"] == [0.387, 0.524]
-  sizes = published_points.tasks_against_size()
-  assert {each.name: [(point.x, point.y) for point in each.points] for each in sizes.series} == {
-    "T5-large": [(757, 0.48)],
-    "T5-3B": [(128, 0.484)],
-  }
   sources = published_points.without_sources()
   assert sources.categories[0] == "nothing"
   assert all([point.x for point in series.points] == list(sources.categories) for series in sources.series)
