@@ -46,16 +46,17 @@ def test_metrics_have_step_and_falling_loss(whole):
   assert all(0 <= line["input_wait"] <= 1 and 0 < line["packing"] <= 1 for line in lines[1:])
 
 
-@pytest.mark.usefixtures("one_device")
 def test_no_steps_save_what_a_run_begins_with(whole, store, tmp_path):
   """It is trained on nothing; more steps go on from there, and are the run that they would have been."""
-  assert toy_run(tmp_path, store, 0).run().step == 0
+  with on_one_device():
+    assert toy_run(tmp_path, store, 0).run().step == 0
   assert layout.saved_steps(tmp_path) == [0]
   record = layout.read_record(layout.step_folder(tmp_path))
   assert (record["step"], record["tasks"]) == (0, [])
   before = layout.read_record(whole / "checkpoints" / "0")
   assert (record["fingerprints"], record["data"]) == (before["fingerprints"], before["data"])
-  toy_run(tmp_path, store, 2).run()
+  with on_one_device():
+    toy_run(tmp_path, store, 2).run()
   assert layout.read_record(layout.step_folder(tmp_path))["tasks"] == [TASK]
   assert [line["loss"] for line in metrics_of(tmp_path)] == [line["loss"] for line in metrics_of(whole)[:2]]
 

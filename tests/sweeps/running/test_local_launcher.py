@@ -50,6 +50,7 @@ def as_a_command(folder, programs):
 
 def _command(folder, programs):
   machine.cores = lambda: CORES
+  signal.signal(signal.SIGINT, signal.default_int_handler)  # tests started in the background inherit that it is ignored
   try:
     launch(plan_of(folder, programs))
   except KeyboardInterrupt as stopped:

@@ -36,6 +36,9 @@ def on_cluster(cluster, monkeypatch):
     monkeypatch.setenv(name, value)
   monkeypatch.setattr(slurm, "_ASK_SECONDS", 0.1)
   monkeypatch.setattr(slurm, "_WATCH_SECONDS", 0.1)
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+  yield
+  signal.signal(signal.SIGINT, before)
 
 
 class Watch:
@@ -90,6 +93,7 @@ def test_an_array_of_runs_of_which_one_fails(tmp_path):
   assert len({job.number.split("_")[0] for job in jobs.values()}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_cluster")
 def test_what_is_shown_of_a_job_that_waits_runs_is_sent_back_and_is_cancelled(tmp_path):
   """One at a time. The first is told that its time is up, saves, waits in the queue and ends well; the second is
@@ -124,6 +128,7 @@ def test_what_is_shown_of_a_job_that_waits_runs_is_sent_back_and_is_cancelled(tm
   assert set(ends(plan).values()) == {"finished"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_cluster")
 def test_a_job_that_makes_room_for_another_saves_and_goes_on(tmp_path):
   """Slurm takes its node from it and puts it back into the queue, as preemption and `scontrol requeue` do."""
@@ -200,6 +205,7 @@ def test_times_are_sbatch_s():
       slurm.minutes(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_cluster")
 def test_two_launchers_at_once_do_no_run_twice(tmp_path):
   """Slurm does one at a time; this machine does those that wait there, whose jobs then find nothing to do."""
