@@ -11,6 +11,7 @@ from flan_jax.sweeps.report.axes import Kind
 from flan_jax.sweeps.report.cells import Grid, Place
 from flan_jax.sweeps.report.claims import Claim, claim
 from flan_jax.sweeps.report.figure import Finding
+from flan_jax.sweeps.report.scales import number
 from flan_jax.sweeps.report.statistics import Estimate
 from flan_jax.sweeps.report.words import (
   NOT_PRETRAINED,
@@ -26,6 +27,7 @@ from flan_jax.sweeps.report.words import (
 
 Pair = tuple[Place, Place]  # from, to
 _TOP = 0.98
+_MOSTLY = 0.5  # of the outputs
 _EARLY = 282 / 1836  # Chung et al. 2022, section 3: up to 282 of 1,836 tasks most of the gain is there
 _NO_GAIN = "The gain over all of these tasks is not surely above 0, so there is none to look for."
 
@@ -67,6 +69,7 @@ def _judged(
   made: Grid, places: Sequence[Place], text: str, effect: Estimate, of: Claim | None, unfit: str = ""
 ) -> Finding:
   """A finding about these cells, which says before its verdict what the interval does not hold."""
+  text = f"{text}{_unanswered(made, places)}"
   if of and all(len(runs) == 1 for runs in made.runs.values()):
     text = f"{text} This is of one seed each."
   return finding(text, effect, of, _stuck(made, places), unfit or (_unfit(made, places, of) if of else ""))
@@ -81,6 +84,16 @@ def _unfit(made: Grid, places: Sequence[Place], of: Claim) -> str:
   if of.unseen and made.split == "seen":
     return "All of these tasks were trained on; the finding is about tasks never seen."
   return "One task says nothing of others." if len(made.tasks) == 1 and made.tasks != ("",) else ""
+
+
+def _unanswered(made: Grid, places: Sequence[Place]) -> str:
+  """Which trained cells mostly miss the form that is asked for, so that their scores say little of anything else."""
+  told = [
+    f"{percent(made.no_answer[place])} ({place[1] if isinstance(place[1], str) else number(place[1])})"
+    for place in dict.fromkeys(places)
+    if made.trained(place) and made.no_answer.get(place, 0.0) > _MOSTLY
+  ]
+  return f" Outputs without an answer in the form asked for: {listed(told)}." if told else ""
 
 
 def _stuck(made: Grid, places: Sequence[Place]) -> str:

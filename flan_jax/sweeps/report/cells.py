@@ -26,6 +26,7 @@ class Grid:
     clusters: that the tasks belong to, where the table says so.
     chance: the mean over the tasks; None where there is none to mark.
     incomplete: runs that are left out since they lack tasks that most have.
+    no_answer: of each cell the share of outputs in which no answer was found, where the table says so.
   """
 
   measure: Measure
@@ -35,6 +36,7 @@ class Grid:
   clusters: tuple[str, ...]
   chance: float | None
   incomplete: tuple[Run, ...]
+  no_answer: Mapping[Place, float]
   _sample: Sample
   _columns: Mapping[Place, int]
 
@@ -118,6 +120,7 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
     clusters=tuple(sorted({any_run[task].cluster for task in tasks} - {""})),
     chance=_chance([any_run[task] for task in tasks]),
     incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
+    no_answer=_no_answers(scores, cells, tasks),
     _sample=Sample([*made, _guessing([any_run[task] for task in tasks])], [names.index(stratum) for stratum in strata]),
     _columns={place: columns[tuple(run.key for run in runs)] for place, runs in cells.items()},
   )
@@ -154,6 +157,14 @@ def _cell(reading: Reading, measure: Measure, runs: Sequence[Run], tasks: Sequen
         means[score.stratum].append(value)
       row += (average.value - sum(statistics.fmean(some) for some in means.values())) / strata
   return Cell(values, np.array([score.n for score in found[0]], dtype=float), trained=runs[0].tuned)
+
+
+def _no_answers(
+  scores: Mapping[Key, Mapping[str, TaskScore]], cells: Mapping[Place, Sequence[Run]], tasks: Sequence[str]
+) -> dict[Place, float]:
+  """The mean over runs and tasks, of cells in which it is known."""
+  shares = {place: [scores[run.key][task].no_answer for run in runs for task in tasks] for place, runs in cells.items()}
+  return {place: statistics.fmean(known) for place, known in shares.items() if None not in known}
 
 
 def _guessing(scores: Sequence[TaskScore]) -> Cell:

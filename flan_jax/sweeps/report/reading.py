@@ -101,6 +101,7 @@ class TaskScore:
   split: str = ""  # 'seen', 'held_out', or '' where nothing is said of it
   cluster: str = ""
   stratum: str = ""  # a mean over tasks is the sum over strata of the means within
+  no_answer: float | None = None  # share of outputs in which none was found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +197,8 @@ def _measure(row: Mapping[str, Any]) -> Measure:
 
 
 def _task_score(row: Mapping[str, Any]) -> TaskScore:
-  return TaskScore(row["value"], row["n"] or 0, row["chance"], row["split"] or "", row["cluster"] or "")
+  split, cluster = row["split"] or "", row["cluster"] or ""
+  return TaskScore(row["value"], row["n"] or 0, row["chance"], split, cluster, no_answer=row["no_answer"])
 
 
 def _add_normalised(

@@ -132,6 +132,19 @@ def test_rationales():
   assert verdicts(without)[0] == "contradicts"
 
 
+def test_outputs_without_an_answer_in_the_form_asked_for_are_told():
+  table = made_up_table({"cot": [False, True], **SEEDS}, Effects(cot=1.5), losses=False)
+  told = "Outputs without an answer in the form asked for: 100.0% (without rationales)."
+  assert not any(told in finding.sentence for finding in figures_of(table)["cot"].findings)
+
+  def lost(row):
+    return 1.0 if row["axis.cot"] is False and row["variant"] == "cot" else row["no_answer"]
+
+  found = figures_of(changed(table, "no_answer", lost))["cot"].findings
+  assert ["rationale prompts" in finding.sentence for finding in found] == [told in each.sentence for each in found]
+  assert any(told in finding.sentence for finding in found)
+
+
 def test_formats_compare_the_mix_with_one_kind_alone():
   figure = figures_of(made_up_table({"few_shot": [1.0, 0.5, 0.0], **SEEDS}, Effects(few_shot=2.0), losses=False))[
     "formats"
