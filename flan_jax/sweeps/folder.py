@@ -59,7 +59,7 @@ def runs_to_do(plan: Plan, retry: bool = False) -> list[PlannedRun]:
   from flan_jax.sweeps.running import states
 
   done = ("finished", "running") if retry else ("finished", "running", "failed")
-  return [run for run in plan.runs if states.status(run, plan.sweep.score).state not in done]
+  return [run for run in plan.runs if states.state_of(run) not in done]
 
 
 def _of_plan(plan: Plan) -> dict[str, Any]:

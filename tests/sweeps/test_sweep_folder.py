@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-import types
 
 import pytest
 
@@ -110,6 +109,6 @@ def test_what_is_no_sweep_or_is_damaged_is_said(plan_of, tmp_path):
 def test_finished_and_running_runs_are_left_and_failed_ones_until_retried(plan_of, monkeypatch):
   plan = dataclasses.replace(plan_of(), runs=plan_of().runs[: len(states.STATES)])
   of_run = dict(zip((run.name for run in plan.runs), states.STATES, strict=True))
-  monkeypatch.setattr(states, "status", lambda run, score: types.SimpleNamespace(state=of_run[run.name]))
+  monkeypatch.setattr(states, "state_of", lambda run: of_run[run.name])
   assert [of_run[run.name] for run in folder.runs_to_do(plan)] == ["waiting", "stopped"]
   assert [of_run[run.name] for run in folder.runs_to_do(plan, retry=True)] == ["waiting", "stopped", "failed"]

@@ -34,7 +34,7 @@ def _rows_of(plan: Plan, run: PlannedRun) -> list[dict[str, Any]]:
     "sweep": plan.sweep.name,
     "score": plan.sweep.score,
     "run": run.name,
-    "state": states.status(run, plan.sweep.score).state,
+    "state": states.state_of(run),
     **{f"axis.{name}": value for name, value in run.axes.items()},
     **run_facts.facts(run, log),
   }

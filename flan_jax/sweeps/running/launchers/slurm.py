@@ -66,7 +66,7 @@ def launch(
   except KeyboardInterrupt:
     _say(f"The jobs go on. The same command watches them again; scancel --name={_names(plan)} ends them.")
     raise
-  _check_ends(watched, plan.sweep.score, jobs)
+  _check_ends(watched, jobs)
 
 
 def minutes(time: str) -> int:
@@ -193,11 +193,11 @@ def _watch(
       return known
 
 
-def _check_ends(runs: Sequence[PlannedRun], score: str, jobs: Mapping[str, slurm_queue.Job]) -> None:
+def _check_ends(runs: Sequence[PlannedRun], jobs: Mapping[str, slurm_queue.Job]) -> None:
   """Raises FlanJaxError if a job is gone and its run has neither been finished nor failed by itself."""
   lost = []
   for run in runs:
-    if states.status(run, score).state in ("waiting", "stopped"):
+    if states.state_of(run) in ("waiting", "stopped"):
       job = jobs.get(run.name)
       told = str(job) if job else "Slurm knows no job"
       lines = states.last_lines(job.output, 1) if job and job.state != "CANCELLED" else ()
