@@ -3,6 +3,7 @@
 few_shot        each exemplar and the query carry the wording, in the turn of a frame
 few_shot_bare   the fields alone (`bare`) in the turn of a frame: exemplars without a word of instruction (MetaICL,
                 Min et al. 2022)
+bare            the fields alone
 cot             the wording, its cue ('Answer:') replaced by a frame's request to reason
 few_shot_cot    both
 """
@@ -25,10 +26,16 @@ def derived(form: str, entry: Mapping[str, Any]) -> list[dict[str, str]]:
     form: name of the format.
     entry: with `wordings`, and where there are such `bare` and `optional`.
   """
+  if form == "bare":
+    return [{"turn": entry["bare"]}] if entry.get("bare") else []
   if form == "few_shot_bare":
     return [_framed(frame, entry["bare"]) for frame in _frames(form)] if entry.get("bare") else []
   reasoned = form in ("cot", "few_shot_cot")
-  if form == "zero_shot" or not entry.get("bare") or (reasoned and "rationale" not in entry.get("optional", ())):
+  if (
+    form in ("zero_shot", "continuation")
+    or not entry.get("bare")
+    or (reasoned and "rationale" not in entry.get("optional", ()))
+  ):
     return []
   frames = _frames(form)
   pairs = ((frames[i % len(frames)], turn) for i, turn in enumerate(entry["wordings"]))

@@ -103,6 +103,7 @@ class TaskType:
     category, metrics: of its tasks, unless they say otherwise.
     inverted: the type that asks the other way round; '' for none.
     bare: template of the fields alone, without a word of instruction.
+    instruction: those of the fields that are the instruction, where it is not in the wordings alone.
     wordings: what is trained on.
     evaluation_wordings: zero-shot, never trained on.
   """
@@ -119,6 +120,7 @@ class TaskType:
   metrics: tuple[str, ...] = ("exact_match",)
   inverted: str = ""
   bare: str = ""
+  instruction: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -379,6 +381,8 @@ _WORDING_KEYS = {
   "few_shot": "few_shot",
   "few_shot_bare": "few_shot_bare",
   "few_shot_cot": "few_shot_cot",
+  "continuation": "continuation",
+  "bare": "bare_wordings",
 }
 
 
@@ -391,7 +395,7 @@ def _type(path: pathlib.Path, entry: dict[str, Any]) -> TaskType:
   kept = entry.get("evaluation_wordings", ())
   others = {key: value for key, value in entry.items() if key not in _WORDING_KEYS.values()}
   spec_files.checked(path, {**others, "wordings": wordings}, TaskType, "type")
-  lists = {key: tuple(entry[key]) for key in ("context", "metrics") if key in entry}
+  lists = {key: tuple(entry[key]) for key in ("context", "metrics", "instruction") if key in entry}
   return TaskType(
     **{
       **others,
