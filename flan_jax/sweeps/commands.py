@@ -78,6 +78,9 @@ def _of_mixture(run: PlannedRun, evaluation: Evaluation) -> dict[str, object]:
   return {
     "mixture": evaluation.mixture,
     "formats": ",".join(evaluation.formats),
+    "unseen_wordings": evaluation.unseen_wordings,
+    "swap": evaluation.swap,
+    "rank": "sum" if evaluation.rank else None,
     "max_input_tokens": lengths.get("inputs"),
     "max_new_tokens": lengths.get("targets"),
   }
@@ -106,6 +109,9 @@ def _folders(training: Training) -> dict[str, object]:
 
 
 def _options(values: dict[str, object]) -> Iterator[str]:
+  """A flag is there or not; None is left out."""
   for name, value in values.items():
-    if value is not None:
+    if value is True:
+      yield f"--{name}"
+    elif value is not None and value is not False:
       yield from (f"--{name}", str(value))

@@ -96,7 +96,8 @@ def _read_run(folder: pathlib.Path) -> PlannedRun:
 
 def _sweep(record: Mapping[str, Any]) -> Sweep:
   budget = dict(record["budget"])
-  fields = {field.name: record[field.name] for field in dataclasses.fields(Sweep)}
+  # What a sweep's folder of before does not say yet is as where nothing is said.
+  fields = {field.name: record[field.name] for field in dataclasses.fields(Sweep) if field.name in record}
   return Sweep(
     **{
       **fields,

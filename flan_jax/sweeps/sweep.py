@@ -68,6 +68,9 @@ class Evaluation:
     suites: names, or YAML files; asked in `modes` with `paths` outputs a question, `examples` of a task.
     modes, paths, examples: empty or None is what the suite says (of a mixture: 100).
     split: of the suites' data, as `flan-jax eval --split` reads it.
+    unseen_wordings: of a mixture: asks zero-shot in the wordings that no run trains on.
+    swap: of a mixture: asks each input under a second instruction too, where its task has one.
+    rank: of a mixture: ranks the choices of a prompt, beside what is generated.
   """
 
   name: str
@@ -78,6 +81,9 @@ class Evaluation:
   paths: Sequence[int] = ()
   examples: int | None = None
   split: str | None = None
+  unseen_wordings: bool = False
+  swap: bool = False
+  rank: bool = False
 
   def __post_init__(self):
     check_types(self)
@@ -87,6 +93,9 @@ class Evaluation:
       raise UsageError(f"Evaluation.name = {self.name!r}: it names a folder; small letters, digits, '_', '.', '-'")
     if (self.mixture is None) == (not self.suites):
       raise UsageError(f"Evaluation {self.name}: give one of mixture and suites")
+    for name in ("unseen_wordings", "swap", "rank"):
+      if getattr(self, name) and self.mixture is None:
+        raise UsageError(f"Evaluation {self.name}: {name} says nothing of suites, it is for a mixture")
 
   @property
   def variants(self) -> tuple[str, ...]:
@@ -129,6 +138,8 @@ class Sweep:
     score: 'EVALUATION/VARIANT' of the one figure that tables show, the variant being a format of a mixture or a mode
       of suites: 'held_out/zero_shot'. Of several suites that is the mean over them; 'EVALUATION/normalised_average' is
       the paper's.
+    ladder: names of evaluations of mixtures, each of what is further from the training data than the one before:
+      ['new_examples', 'new_wordings', 'new_compositions', 'dev', 'final']. `report` tells the gaps between them.
     budget: how long the runs are.
     quick: gin lines that --quick adds, to see in minutes that all of it works: fewer values, steps, examples.
   """
@@ -138,18 +149,20 @@ class Sweep:
   axes: Sequence[Axis]
   evaluations: Sequence[Evaluation]
   score: str
+  ladder: Sequence[str] = ()
   budget: EqualSteps | EqualExamples = dataclasses.field(default_factory=EqualSteps)
   quick: Sequence[str] = ()
 
   def __post_init__(self):
     check_types(self, "sweep")
-    for name in ("axes", "evaluations", "quick"):
+    for name in ("axes", "evaluations", "ladder", "quick"):
       object.__setattr__(self, name, tuple(getattr(self, name)))
     for kind, named in (("axes", self.axes), ("evaluations", self.evaluations)):
       names = [each.name for each in named]
       if not names or len(set(names)) < len(names):
         raise UsageError(f"sweep.{kind}: {', '.join(names) or 'none'}: at least one, and no name twice")
     self._check_score()
+    self._check_ladder()
 
   def _check_score(self) -> None:
     name, _, variant = self.score.partition("/")
@@ -160,3 +173,11 @@ class Sweep:
     asked = variant if named[name].paths else variant.partition("@")[0]  # a suite may have its own number of paths
     if asked not in known:
       raise UsageError(f"sweep.score = {self.score!r}: of the evaluation {name} there are {', '.join(known)}")
+
+  def _check_ladder(self) -> None:
+    named = [each.name for each in self.evaluations if each.mixture is not None]
+    if unknown := [name for name in self.ladder if name not in named]:
+      known = ", ".join(named) or "none"
+      raise UsageError(f"sweep.ladder names {', '.join(unknown)}, and the evaluations of mixtures are {known}")
+    if len(self.ladder) == 1 or len(set(self.ladder)) < len(self.ladder):
+      raise UsageError(f"sweep.ladder = {list(self.ladder)!r}: at least two rungs, or none, and no name twice")

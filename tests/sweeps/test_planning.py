@@ -131,6 +131,12 @@ def test_values_make_names_of_folders(plan_of, values, names):
     ),
     (["cot/Axis.lines = ['train.seed = {value}']"], {}, "the axes cot and seed both vary train.seed"),
     (["sweep.axes = []"], {}, "sweep.axes: none: at least one"),
+    (
+      ["sweep.ladder = ['held_out', 'new']"],
+      {},
+      "names new, and the evaluations of mixtures are held_out",
+    ),
+    (["sweep.ladder = ['held_out']"], {}, "at least two rungs"),
     (["TRAIN_STEPS = %gin.REQUIRED"], {}, "TRAIN_STEPS has no value: give --steps"),
   ],
 )
@@ -196,6 +202,15 @@ def test_commands_are_those_of_the_command_line(plan_of, tmp_path):
     f"flan-jax eval {folder} --mixture demo_held_out --formats zero_shot --examples 2 --output "
     f"{folder}/evaluations/held_out"
   )
+
+
+def test_what_more_is_asked_of_a_mixture_is_said_to_the_command(plan_of):
+  more = ["held_out/Evaluation.unseen_wordings = True", "held_out/Evaluation.swap = True"]
+  plan = plan_of(*more, "held_out/Evaluation.rank = True")
+  *_, evaluate = commands.of_run(plan.runs[-1], plan.sweep.evaluations)
+  assert "--unseen_wordings --swap --rank sum --examples 2" in shlex.join(evaluate.argv)
+  with pytest.raises(UsageError, match="swap says nothing of suites"):
+    Evaluation(name="e", suites=["bbh"], swap=True)
 
 
 def test_an_untuned_checkpoint_is_measured_as_the_tuned_ones_are(plan_of):

@@ -44,9 +44,11 @@ def _rows_of(plan: Plan, run: PlannedRun) -> list[dict[str, Any]]:
     for step, value in training_log.curve(log, quantity)
   ]
   step = run_facts.step_of(run)
+  rungs = {name: rung for rung, name in enumerate(plan.sweep.ladder, start=1)}
   for evaluation in plan.sweep.evaluations:
     try:
-      observed += scores.observations(run, evaluation.name, step)
+      found = scores.observations(run, evaluation.name, step)
+      observed += [{**each, "rung": rungs.get(evaluation.name)} for each in found]
     except FlanJaxError as error:
       print(f"left out of the table: {error}", file=sys.stderr)
   return [{**described, **each} for each in observed or [{}]]

@@ -39,6 +39,7 @@ RUN = {
 OBSERVATION = {
   "quantity": "string",  # 'score', or 'loss' (training's), 'held_out_loss', 'unseen_loss'
   "evaluation": "string",  # of a score: Evaluation.name
+  "rung": "int64",  # of a score: the place of its evaluation in Sweep.ladder, from 1; null where it is none
   "suite": "string",  # of a score: a suite, or the mixture; '' of an average over suites
   "split": "string",  # of a score of a mixture: 'seen' or 'held_out', by what this run was trained on
   "cluster": "string",  # cluster or group; '' of an average over all

@@ -56,6 +56,16 @@ def test_what_was_observed_is_there(plan):
   ]
 
 
+def test_scores_say_which_rung_of_the_ladder_they_are(plan):
+  def rungs(of: Plan) -> set:
+    return {row["rung"] for row in rows_of(collecting.collect(of), "done") if row["quantity"] == "score"}
+
+  further = dataclasses.replace(plan.sweep.evaluations[0], name="further")
+  ladder = {"evaluations": [further, *plan.sweep.evaluations], "ladder": ["further", "held_out"]}
+  assert rungs(plan) == {None}
+  assert rungs(dataclasses.replace(plan, sweep=dataclasses.replace(plan.sweep, **ladder))) == {2}
+
+
 def test_columns_of_a_run_are_the_same_in_all_its_rows(plan):
   table = collecting.collect(plan)
   of_runs = table.select(["run", "axis.seed", *(name for name in columns.RUN if name != "run")])
