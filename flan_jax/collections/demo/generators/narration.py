@@ -48,6 +48,8 @@ _ENDINGS = (
 
 _THOUGHTS = ("{He} thought: {rationale}", "{rationale}", "{He} told a friend how. {rationale}")
 
+_MOST_WORDS = 28  # of a text and its rationale: a story has a dozen words more, and a document about sixty tokens
+
 _WONDERINGS = (
   '{text} {name} wondered: "{question}"',
   '{text} Then {name} heard somebody ask: "{question}"',
@@ -87,12 +89,15 @@ def wondered(rng: random.Random, text: str, question: str, answer: str, rational
 
 
 def _story(rng: random.Random, setting: str, endings: tuple[str, ...], rationale: str | None, **fields: str) -> str:
-  thought = f"{rng.choice(_THOUGHTS)} " if rationale and rng.random() < 0.5 else ""
-  return f"{setting} {thought}{rng.choice(endings)}".format(rationale=rationale, **fields, **_person(rng))
+  short = len(f"{fields['text']} {rationale}".split()) <= _MOST_WORDS
+  thought = f"{rng.choice(_THOUGHTS)} " if rationale and short and rng.random() < 0.5 else ""
+  who = _person(rng, " ".join(fields.values()))
+  return f"{setting} {thought}{rng.choice(endings)}".format(rationale=rationale, **fields, **who)
 
 
-def _person(rng: random.Random) -> dict[str, str]:
-  name = rng.choice(words.PEOPLE)
+def _person(rng: random.Random, text: str) -> dict[str, str]:
+  """Somebody of whom the text does not speak: 'Ada wondered: "What did Ada take?"' would be about two people."""
+  name = rng.choice([name for name in words.PEOPLE if name not in text])
   he, him = ("he", "him") if name in _MEN else ("she", "her")
   return {"name": name, "he": he, "He": he.capitalize(), "him": him}
 
