@@ -111,6 +111,8 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
   any_run = scores[next(iter(complete))]
   strata = [any_run[task].stratum for task in tasks]
   names = sorted(set(strata))
+  # Groups of a suite are all that there are; clusters of a mixture stand for others that could have been held out.
+  clusters = [any_run[task].cluster for task in tasks] if measure.mixture else None
   made = [_cell(reading, measure, runs, tasks, len(names)) for runs in kinds.values()]
   return Grid(
     measure=measure,
@@ -121,7 +123,9 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
     chance=_chance([any_run[task] for task in tasks]),
     incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
     no_answer=_no_answers(scores, cells, tasks),
-    _sample=Sample([*made, _guessing([any_run[task] for task in tasks])], [names.index(stratum) for stratum in strata]),
+    _sample=Sample(
+      [*made, _guessing([any_run[task] for task in tasks])], [names.index(stratum) for stratum in strata], clusters
+    ),
     _columns={place: columns[tuple(run.key for run in runs)] for place, runs in cells.items()},
   )
 

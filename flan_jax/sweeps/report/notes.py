@@ -10,7 +10,7 @@ from flan_jax.sweeps.report.reading import Key, Reading, Run
 from flan_jax.sweeps.report.scales import number
 from flan_jax.sweeps.report.words import counted, listed
 
-_FEW_TASKS = 5
+_FEW_TASKS, _FEW = 5, 4  # tasks, clusters
 
 
 def notes(
@@ -46,9 +46,11 @@ def of_intervals(made: Grid, cells: Sequence[Sequence[Run]]) -> Iterator[str]:
   elif tasks == 1:
     yield "One task: intervals are over its examples and say nothing of other tasks."
   else:
-    few = ", which is few, and makes them wide" if tasks < _FEW_TASKS else ""
+    several = len(made.clusters) > 1
+    few = ", which is few, and makes them wide" if tasks < _FEW_TASKS or (several and len(made.clusters) < _FEW) else ""
     clusters = f", of {counted(len(made.clusters), 'cluster')} ({first_of(made.clusters)})" if made.clusters else ""
-    yield f"Intervals hold 95% of what other tasks of this kind would give; there are {tasks}{clusters}{few}."
+    others = "clusters and tasks" if several else "tasks"
+    yield f"Intervals hold 95% of what other {others} of this kind would give; there are {tasks} tasks{clusters}{few}."
   if seeds and max(seeds) == 1:
     yield "One seed each: what another seed would change is not in the intervals, so they are too narrow."
   elif seeds and min(seeds) < max(seeds):

@@ -295,7 +295,7 @@ def test_where_the_gain_is_among_the_tasks():
   told = next(finding for finding in early.findings if "gain" in finding.sentence)
   assert told.sentence.startswith("Up to 40 tasks")
   assert told.verdict == "supports"
-  late_effects = Effects(tasks=3.0, untuned=-4.0, base=-3.0)
+  late_effects = Effects(tasks=4.0, untuned=-4.0, base=-4.0)
   late = figures_of(made_up_table(TASKS, late_effects, losses=False, base=True))["tasks"]
   assert next(finding for finding in late.findings if "gain" in finding.sentence).verdict == "contradicts"
 

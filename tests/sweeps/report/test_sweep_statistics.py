@@ -44,6 +44,34 @@ def test_intervals_hold_what_was_planted(tasks, seeds, seed):
   assert (held / repeats >= 0.89).all()  # 95% less three standard deviations of 120 repeats
 
 
+@pytest.mark.parametrize(("clusters", "between"), [(2, 0.3), (3, 0.8), (11, 0.5), (4, 0.0)])
+def test_intervals_hold_what_was_planted_where_clusters_differ(clusters, between):
+  """Of a difference and of a mean, over clusters of six tasks each, of which there may be two."""
+  rng, repeats, tasks = np.random.default_rng(0), 100, 6
+  hard, gain = rng.standard_normal((2, 100_000)), 0.8 + between * rng.standard_normal(100_000)
+  all_hard = -0.5 + 0.5 * hard[0] + 0.7 * hard[1]
+  mean = share(all_hard).mean()
+  truth, held = (share(all_hard + gain).mean() - mean, mean), np.zeros(2)
+  names = np.repeat(np.arange(clusters), tasks)
+  for repeat in range(repeats):
+    logits = -0.5 + 0.5 * rng.standard_normal(clusters)[names] + 0.7 * rng.standard_normal(len(names))
+    better = logits + 0.8 + between * rng.standard_normal(clusters)[names]
+    cells = [Cell(rng.binomial(50, share(each))[None] / 50, np.full(len(names), 50)) for each in (logits, better)]
+    found = Sample(cells, clusters=[*map(str, names)], seed=repeat).estimates(np.array([[-1.0, 1.0], [1.0, 0.0]]))
+    held += [each.low <= value <= each.high for each, value in zip(found, truth, strict=True)]
+  assert (held / repeats >= 0.89).all()
+
+
+def test_clusters_that_differ_make_intervals_wide():
+  """Which tasks there are of each is known well; which clusters is not."""
+  scores = np.array([[0.2, 0.21, 0.2, 0.19, 0.6, 0.61, 0.6, 0.59, 0.4, 0.41, 0.4, 0.39]])
+  alone = Sample([Cell(scores, np.full(12, 50))]).estimate([1.0])
+  together = Sample([Cell(scores, np.full(12, 50))], clusters=["a"] * 4 + ["b"] * 4 + ["c"] * 4).estimate([1.0])
+  one = Sample([Cell(scores, np.full(12, 50))], clusters=["a"] * 12).estimate([1.0])
+  assert together.high - together.low > 1.5 * (alone.high - alone.low)
+  assert one == alone
+
+
 def test_nothing_planted_is_seldom_found():
   rng = np.random.default_rng(2)
   found = [Sample(drawn_cells(rng, 12, 3, (0.0, 0.0)), seed=repeat).estimate([-1, 1]) for repeat in range(100)]
