@@ -27,7 +27,7 @@ def training_text(mixture: str, examples_a_task: int) -> Iterator[str]:
   spec = mixtures.get_mixture(mixture)
   for task in spec.tasks:
     part = spec.part_of(task)
-    renderer = rendering.Renderer(task, formats=part.formats, shots=part.shots, options=part.options)
+    renderer = rendering.Renderer(task, None, 0, *part.manner)
     for index in renderer.splits.train[:examples_a_task]:
       example = renderer.source[index]
       for variant in range(2):

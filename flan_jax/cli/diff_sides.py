@@ -46,7 +46,7 @@ class Side:
   def renderer(self, task: str) -> rendering.Renderer:
     """The renderer of a task of the mixture, as its part asks it."""
     part = self.mixture.part_of(task)
-    return rendering.Renderer(task, self.data_dir, self.render_seed, part.formats, part.shots, part.options)
+    return rendering.Renderer(task, self.data_dir, self.render_seed, *part.manner)
 
 
 def normalised(counts: Mapping[str, int | float]) -> dict[str, float]:
@@ -132,7 +132,7 @@ def _settings(mixture: mixtures.MixtureSpec) -> dict[str, str]:
   for part in mixture.parts:
     for field in dataclasses.fields(part):
       value = getattr(part, field.name)
-      if field.name not in ("name", "tasks") and value is not None:
+      if field.name not in ("name", "tasks", "lenders") and value is not None:
         found[f"{part.name}.{field.name}"] = _told(value)
   return found
 

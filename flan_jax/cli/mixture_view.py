@@ -82,6 +82,7 @@ def _parts(mixture: mixtures.MixtureSpec, present: Sequence[str]) -> list[dict[s
       "formats": [f"{form}×{weight}" for form, weight in part.formats],
       "shots": "–".join(map(str, part.shots)),
       "options": part.options,
+      "instructions": part.instructions,
     }
     for part in mixture.parts
   ]

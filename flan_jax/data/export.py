@@ -22,6 +22,7 @@ from typing import Any, Literal
 from flan_jax import atomic, errors
 from flan_jax.data import (
   export_files,
+  instructions,
   limits,
   mixtures,
   prepare,
@@ -32,6 +33,7 @@ from flan_jax.data import (
   store_writing,
   tokenising,
 )
+from flan_jax.data.formats import Manner
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.progress import Advance, Progress, silently
@@ -94,9 +96,7 @@ def export(
       max_per_task=mixture.max_per_task,
       render_seed=render_seed,
       variants=variants,
-      formats=part.formats,
-      shots=part.shots,
-      options=part.options,
+      manner=part.manner,
       cap=part.cap,
     )
     jobs += [_job(task, recipe, vocabulary, folder) for task in part.tasks]
@@ -119,7 +119,7 @@ class Recipe:
 
   Attributes:
     vocabulary: (path, extra ids); None for no length rule.
-    formats, shots, options, cap: of the task's part of the mixture.
+    manner, cap: of the task's part of the mixture.
   """
 
   data_dir: str | None
@@ -130,16 +130,14 @@ class Recipe:
   max_per_task: int | None
   render_seed: int
   variants: int
-  formats: tuple[tuple[str, int], ...]
-  shots: tuple[int, int]
-  options: str
+  manner: Manner
   cap: int | None
 
   def settings(self, vocabulary: Vocabulary | None) -> dict[str, Any]:
     """What shapes the rows besides the tasks: the vocabulary's content, not where it lies."""
     words = None if vocabulary is None else {"sha256": vocabulary.sha256, "extra_ids": vocabulary.extra_ids}
     settings = {**dataclasses.asdict(self), "vocabulary": words}
-    del settings["data_dir"]
+    del settings["data_dir"], settings["manner"]
     return json.loads(json.dumps(settings))  # as it will be read again: lists, no tuples
 
 
@@ -151,7 +149,7 @@ def _job(task: str, recipe: Recipe, vocabulary: Vocabulary | None, folder: pathl
     "rendering": rendering.shaping_content(source),
     "source": source.fingerprint(),
     "told": [spec.cluster, spec.licence, spec.citation, spec.origin, spec.cap],
-    "settings": recipe.settings(vocabulary),
+    "settings": recipe.settings(vocabulary) | instructions.manner_content(spec, recipe.manner, recipe.data_dir),
   }
   return shards.Job(spec, recipe, key, folder / task)
 
@@ -343,7 +341,7 @@ def _content(
   }
 
 
-_OF_A_PART = ("formats", "shots", "options", "cap")
+_OF_A_PART = ("cap",)
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -1,6 +1,11 @@
-"""The formats of a prompt: with or without solved examples and instructions, answer alone or rationale first."""
+"""The formats of a prompt: with or without solved examples and instructions, answer alone or rationale first.
+
+Two are for asking and never trained on: `continuation`, a text that breaks off where the answer has to come, for a base
+model to go on with; and `bare`, the type's `bare` text and nothing else (Wei et al. 2021, section 4.3: no instruction).
+"""
 
 import dataclasses
+from typing import NamedTuple
 
 from flan_jax import errors
 
@@ -13,14 +18,15 @@ class Format:
     few_shot: whether exemplars stand before the query.
     rationale: whether the target reasons before it answers.
     instructed: whether words of instruction stand in the prompt, or exemplars alone (MetaICL, Min et al. 2022).
-    trained: whether mixtures draw it where nothing is said. `continuation` is text that a base model goes on with,
-      `bare` the fields alone (Wei et al. 2021, section 4.3: no instruction).
+    listing: whether options may be listed in it.
+    trained: whether mixtures may have it.
   """
 
   name: str
   few_shot: bool
   rationale: bool
   instructed: bool = True
+  listing: bool = True
   trained: bool = True
 
 
@@ -32,8 +38,8 @@ FORMATS = {
     Format("few_shot_bare", few_shot=True, rationale=False, instructed=False),
     Format("cot", few_shot=False, rationale=True),
     Format("few_shot_cot", few_shot=True, rationale=True),
-    Format("continuation", few_shot=False, rationale=False, instructed=False, trained=False),
-    Format("bare", few_shot=False, rationale=False, instructed=False, trained=False),
+    Format("continuation", few_shot=False, rationale=False, instructed=False, listing=False, trained=False),
+    Format("bare", few_shot=False, rationale=False, instructed=False, listing=False, trained=False),
   )
 }
 
@@ -46,6 +52,28 @@ DEFAULT_SHOTS = (2, 5)
 
 # How a mixture lists the answer options of those of its tasks that leave it open (`show_options: drawn`).
 OPTIONS = ("drawn", "always", "never")
+
+# What becomes of the instruction: it is as the task gives it; or nothing is left of it, nor of a wording; or the fields
+# that make it are taken from another task ("lenders"), so that it reads well and says nothing about what is to be done.
+INSTRUCTIONS = ("given", "none", "shuffled")
+
+
+class Manner(NamedTuple):
+  """How the examples of a mixture's part are asked: what its renderers take besides task, folder and seed.
+
+  Attributes:
+    formats: (name, weight).
+    shots: (fewest, most) exemplars of a few-shot prompt.
+    options: one of OPTIONS.
+    instructions: one of INSTRUCTIONS.
+    lenders: full names of the tasks whose instructions are shuffled; none otherwise.
+  """
+
+  formats: tuple[tuple[str, int], ...] = DEFAULT_FORMATS
+  shots: tuple[int, int] = DEFAULT_SHOTS
+  options: str = "drawn"
+  instructions: str = "given"
+  lenders: tuple[str, ...] = ()
 
 
 def get_format(name: str) -> Format:

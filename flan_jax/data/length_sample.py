@@ -9,6 +9,7 @@ from jaxtyping import Int32, Int64
 
 from flan_jax import draws
 from flan_jax.data import mixtures, rendering, tokenising, vocabularies, workers
+from flan_jax.data.formats import Manner
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.progress import Progress, silently
 
@@ -85,7 +86,7 @@ def sampled(
   words = (str(vocabulary.path), vocabulary.extra_ids)
   folder = None if data_dir is None else os.fspath(data_dir)
   tickets = [
-    _Ticket(task, _Asked(folder, *words, room, of_task, part.formats, part.shots, part.options, render_seed))
+    _Ticket(task, _Asked(folder, *words, room, of_task, part.manner, render_seed))
     for part in mixture.parts
     for task in part.tasks
   ]
@@ -108,9 +109,7 @@ class _Asked:
   extra_ids: int
   room: tokenising.Room
   of_task: int
-  formats: tuple[tuple[str, int], ...]
-  shots: tuple[int, int]
-  options: str
+  manner: Manner
   render_seed: int
 
 
@@ -126,9 +125,7 @@ Known = dict[_Ticket, Pool]
 def _pool(ticket: _Ticket) -> Pool:
   """The sample of one task; its rate is not known yet."""
   asked = ticket.asked
-  renderer = rendering.Renderer(
-    ticket.task, asked.data_dir, asked.render_seed, asked.formats, asked.shots, asked.options
-  )
+  renderer = rendering.Renderer(ticket.task, asked.data_dir, asked.render_seed, *asked.manner)
   train = renderer.splits.train
   chosen = train[_spread(len(train), asked.of_task, ticket.task, asked.render_seed)]
   vocabulary = vocabularies.load_vocabulary(asked.vocabulary_path, extra_ids=asked.extra_ids)

@@ -170,6 +170,9 @@ class _Reading:
     if part.inverted is not None and not 0 < part.inverted < 1:
       raise errors.FlanJaxError(f"{where}: part {part.name!r}: inverted is {part.inverted}, not between 0 and 1")
     formats = tuple((formats_.get_format(name).name, int(weight)) for name, weight in part.formats)
+    for name, _ in formats:
+      if not formats_.FORMATS[name].trained:
+        raise errors.FlanJaxError(f"{where}: part {part.name!r}: prompts in the format {name} are never trained on")
     return dataclasses.replace(part, formats=formats)
 
   def _check_shares(self, mixture: str, parts: Sequence[PartEntry]) -> None:

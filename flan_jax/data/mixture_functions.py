@@ -8,6 +8,9 @@
                         far as tasks have wordings for both; False is 0; a part that has no such format gets one
     without=[c, ...]    not these clusters, nor those related to them, of any collection
     licences=[p, ...]   only tasks whose licence matches one of these patterns; an unknown licence matches none
+    instructions=i      'none': no word of instruction in any prompt, the bare fields alone; 'shuffled': an example has
+                        the instruction of a drawn other task of its type in the mixture; with either all else that is
+                        drawn (format, options, exemplars, target) is as with 'given'
 
 Every name has one spelling, `str(parse(name))`, whatever the order of its arguments.
 """
@@ -25,7 +28,7 @@ import gin
 
 from flan_jax import draws, errors
 from flan_jax.data import formats as formats_
-from flan_jax.data import related_clusters, specs
+from flan_jax.data import instructions, related_clusters, specs
 
 if TYPE_CHECKING:
   from flan_jax.data.mixtures import MixtureSpec, Part
@@ -44,6 +47,7 @@ class Asked:
   few_shot: float | None = None  # None as the mixture has it: True would equal the share 1
   without: tuple[str, ...] = ()
   licences: tuple[str, ...] = ()
+  instructions: str = "given"
 
   def __str__(self) -> str:
     values = {name: getattr(self, name) for name, default in _ARGUMENTS.items() if getattr(self, name) != default}
@@ -126,9 +130,10 @@ def mixture(
   few_shot: bool | float = True,
   without: Sequence[str] = (),
   licences: Sequence[str] = (),
+  instructions: str = "given",
 ) -> str:
   """The one spelling of a mixture, for gin: MIXTURE_OR_TASK_NAME = @mixture()."""
-  given = (parts, tasks, seed, max_per_task, cot, few_shot, without, licences)
+  given = (parts, tasks, seed, max_per_task, cot, few_shot, without, licences, instructions)
   return str(asked(name, **dict(zip(_ARGUMENTS, given, strict=True))))
 
 
@@ -151,6 +156,7 @@ def applied(mixture: "MixtureSpec", change: Asked, data_dir: str | None) -> "Mix
   if change.tasks is not None:
     parts = _first_tasks(parts, change)
   _check_left(parts, change)
+  parts = _instructed(parts, change, data_dir)
   limits = [limit for limit in (change.max_per_task, mixture.max_per_task) if limit is not None]
   return dataclasses.replace(
     mixture, name=str(change), parts=tuple(parts), max_per_task=min(limits) if limits else None
@@ -228,6 +234,18 @@ def _first_tasks(parts: "list[Part]", change: Asked) -> "list[Part]":
   return [part for part in cut if part.tasks]
 
 
+def _instructed(parts: "Sequence[Part]", change: Asked, data_dir: str | None) -> "Sequence[Part]":
+  """The parts with what is asked of their instructions, which is looked at before anything is rendered."""
+  known = [specs.get_task(task, data_dir) for part in parts for task in part.tasks]
+  lenders = tuple(spec.name for spec in known) if change.instructions == "shuffled" else ()
+  for spec in known if change.instructions != "given" else ():
+    if lenders:
+      instructions.check_lending(spec, known)
+    else:
+      instructions.bare(specs.get_type(spec.type), "zero_shot")
+  return [dataclasses.replace(part, instructions=change.instructions, lenders=lenders) for part in parts]
+
+
 def _ordered(tasks: Sequence[str], seed: int | None) -> Sequence[str]:
   return tasks if seed is None else sorted(tasks, key=lambda task: draws.hash64(seed, task, "tasks"))
 
@@ -272,6 +290,7 @@ _ARGUMENT_TYPES = {
   "few_shot": (_share, "True, False or a share from 0 to 1 of at most three decimals"),
   "without": (_texts, "a list of names of clusters"),
   "licences": (_texts, "a list of patterns such as 'MIT'"),
+  "instructions": (lambda value: value in formats_.INSTRUCTIONS, f"one of {', '.join(formats_.INSTRUCTIONS)}"),
 }
 _COUNTERPART = {**formats_.WITHOUT_EXEMPLARS, "zero_shot": "few_shot", "cot": "few_shot_cot"}
 _CALL = re.compile(r"\s*([^\s()]+)\s*\((.*)\)\s*", re.DOTALL)

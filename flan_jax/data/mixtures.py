@@ -27,6 +27,8 @@ class Part:
     formats: (format, weight); each example draws one of those that its task has wordings for.
     shots: (fewest, most) exemplars of a few-shot prompt.
     options: how answer options are listed, one of formats.OPTIONS.
+    instructions: one of formats.INSTRUCTIONS.
+    lenders: the tasks whose instructions are shuffled.
     inverted: of a dataset's rate, the share of the task that asks the other way round.
     patterns: what the tasks were chosen by, for people.
   """
@@ -38,8 +40,15 @@ class Part:
   formats: tuple[tuple[str, int], ...] = formats_.DEFAULT_FORMATS
   shots: tuple[int, int] = formats_.DEFAULT_SHOTS
   options: str = "drawn"
+  instructions: str = "given"
+  lenders: tuple[str, ...] = ()
   inverted: float = 0.0
   patterns: tuple[str, ...] = ()
+
+  @property
+  def manner(self) -> formats_.Manner:
+    """How its tasks are asked."""
+    return formats_.Manner(self.formats, self.shots, self.options, self.instructions, self.lenders)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from flan_jax import errors
 from flan_jax.data import beam, mixtures
+from flan_jax.data.formats import Manner
 from flan_jax.data.prepare import jobs_of, prepare
 from flan_jax.data.seqio_export import prepare_registered
 from flan_jax.data.shards import Job
@@ -152,16 +153,16 @@ def prepare_together(preparations: Sequence[Preparation], name: str, progress: P
 
 
 def _union(names: Sequence[str], name: str, how: Preparation) -> mixtures.MixtureSpec:
-  """A mixture of all installed tasks of several; its rates mean nothing, and a task is in a part for each recipe."""
-  recipes: dict[tuple, dict[str, None]] = {}
+  """A mixture of all installed tasks of several; its rates mean nothing, and a task is in a part for each manner."""
+  manners: dict[Manner, dict[str, None]] = {}
   for each in names:
     whole = dataclasses.replace(how, mixture=each).trainable()
     tasks, _ = mixtures.installed(whole, how.data_dir, how.missing)
     for part in whole.only(tasks).parts:
-      recipes.setdefault((part.formats, part.shots, part.options), {}).update(dict.fromkeys(part.tasks))
+      manners.setdefault(part.manner, {}).update(dict.fromkeys(part.tasks))
   parts = [
-    mixtures.Part(str(number), tuple(tasks), formats=formats, shots=shots, options=options)
-    for number, ((formats, shots, options), tasks) in enumerate(recipes.items())
+    mixtures.Part(str(number), tuple(tasks), **manner._asdict())
+    for number, (manner, tasks) in enumerate(manners.items())
   ]
   return mixtures.MixtureSpec(name, tuple(parts))
 

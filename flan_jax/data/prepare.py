@@ -15,6 +15,7 @@ import numpy as np
 
 from flan_jax import errors
 from flan_jax.data import (
+  instructions,
   mixtures,
   rendering,
   shards,
@@ -25,6 +26,7 @@ from flan_jax.data import (
   verifying,
   vocabularies,
 )
+from flan_jax.data.formats import Manner
 from flan_jax.data.mixtures import MixtureSpec
 from flan_jax.data.shards import Job, Ticket
 from flan_jax.data.store import Origin, TaskStore, open_store
@@ -113,9 +115,7 @@ def jobs_of(
       vocabulary_path=str(vocabulary.path),
       extra_ids=vocabulary.extra_ids,
       room=tokenising.room_of(lengths),
-      formats=part.formats,
-      shots=part.shots,
-      options=part.options,
+      manner=part.manner,
       render_seed=render_seed,
       variants=variants,
     )
@@ -129,16 +129,14 @@ class Recipe:
 
   Attributes:
     room: what an example has to fit into.
-    formats, shots, options: as in mixtures.Part.
+    manner: as in mixtures.Part.
   """
 
   data_dir: str | None
   vocabulary_path: str
   extra_ids: int
   room: tokenising.Room
-  formats: tuple[tuple[str, int], ...]
-  shots: tuple[int, int]
-  options: str
+  manner: Manner
   render_seed: int
   variants: int
 
@@ -166,9 +164,7 @@ def job_of(task: str, recipe: Recipe, vocabulary: vocabularies.Vocabulary, store
     "source": source.fingerprint(),
     "vocabulary": {"sha256": vocabulary.sha256, "extra_ids": vocabulary.extra_ids},
     "lengths": dataclasses.asdict(recipe.room),
-    "formats": recipe.formats,
-    "shots": recipe.shots,
-    "options": recipe.options,
+    **instructions.manner_content(spec, recipe.manner, recipe.data_dir),
     "render_seed": recipe.render_seed,
     "variants": recipe.variants,
   }

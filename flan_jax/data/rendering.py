@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from flan_jax import draws, errors
 from flan_jax.data import formats as formats_
-from flan_jax.data import frames, mapping, sources, specs, splits, templates
+from flan_jax.data import frames, mapping, option_lists, sources, specs, splits, templates
+from flan_jax.data import instructions as instructions_
 
 # Part of a store's key: raise it when the code below renders anything differently.
 RENDERER_VERSION = 4
@@ -66,6 +67,8 @@ class Renderer:
     formats: Sequence[tuple[str, int]] = formats_.DEFAULT_FORMATS,
     shots: tuple[int, int] = formats_.DEFAULT_SHOTS,
     options: str = "drawn",
+    instructions: str = "given",
+    lenders: Sequence[str] = (),
     unseen_wordings: bool = False,
   ):
     """Compiles the wordings of the task's type and opens its source.
@@ -77,10 +80,13 @@ class Renderer:
       formats: (name, weight); those that the type has no wordings for are passed over.
       shots: (fewest, most) exemplars of a few-shot prompt.
       options: one of formats.OPTIONS.
+      instructions: one of formats.INSTRUCTIONS; whichever it is, all other draws are the same.
+      lenders: the tasks whose instructions are shuffled.
       unseen_wordings: zero-shot prompts in the wordings that are kept for evaluation.
 
     Raises:
-      UsageError: an unknown task or format, or none of the formats is the type's.
+      UsageError: an unknown task or format, none of the formats is the type's, or it cannot be asked without or with
+        another instruction.
       MissingDataError: the task's file is not there.
     """
     self.spec = specs.get_task(task, data_dir) if isinstance(task, str) else task
@@ -92,8 +98,9 @@ class Renderer:
     self._target = templates.compiled(self.type.target)
     self._has_references = "answer" in templates.variables(self.type.target)
     self._asking = _asking(self.type)
+    self._lenders = instructions_.Lenders(self.spec, lenders, data_dir) if instructions == "shuffled" else None
     self._closers = [templates.compiled(text) for text in specs.closers()]
-    self._prompts = _compiled_prompts(self.type, unseen_wordings)
+    self._prompts = _compiled_prompts(self.type, unseen_wordings, instructions)
     drawn_from = [(formats_.get_format(name), weight) for name, weight in formats if weight > 0]
     drawn_from = [(form, weight) for form, weight in drawn_from if form.name in self._prompts]
     if not drawn_from:
@@ -111,13 +118,23 @@ class Renderer:
     """Whether one of the formats can be drawn for an example; all of them may want a rationale that it lacks."""
     return bool(self._plain_ballot) or "rationale" in example.fields
 
+  def can_swap(self, example: sources.Example) -> bool:
+    """Whether an example can be rendered `swapped`."""
+    return instructions_.can_swap(example.fields, self.type)
+
   def without_exemplars(self, format: str) -> str:
     """The format in which a few-shot prompt is asked that has lost all exemplars; itself where the type has no such."""
     plain = formats_.WITHOUT_EXEMPLARS.get(format, format)
     return plain if plain in self._prompts else format
 
   def render(
-    self, example: sources.Example, variant: int = 0, *, format: str | None = None, shots: int | None = None
+    self,
+    example: sources.Example,
+    variant: int = 0,
+    *,
+    format: str | None = None,
+    shots: int | None = None,
+    swapped: bool = False,
   ) -> Rendered:
     """The prompt and target of an example.
 
@@ -127,24 +144,34 @@ class Renderer:
       format: this format instead of a drawn one.
       shots: so many exemplars instead of a drawn number; fewer shots are the first of more shots, all else being equal.
         The prompt has fewer where the task has not so many different training examples.
+      swapped: under the example's other instruction, its exemplars under theirs; a format that is asked for has the
+        wording of the render that is not swapped.
 
     Raises:
-      UsageError: the type has no wordings for `format`, or the example has no rationale for it.
+      UsageError: the type has no wordings for `format`, the example has no rationale for it, or no other instruction.
       FlanJaxError: a template does not fit the example's fields.
     """
     key = (self._seed, self.spec.name, example.id, variant)
+    if swapped:
+      example = self._swapped(example)
     form = self._format(example, key, format)
     try:
-      return self._render(example, variant, form, shots, key)
+      return self._render(example, variant, form, shots, swapped, key)
     except templates.RENDER_ERRORS as error:
       raise errors.FlanJaxError(
         f"task {self.spec.name}, example {example.id}: a wording of type {self.type.name} does not fit it: {error}"
       ) from None
 
   def _render(
-    self, example: sources.Example, variant: int, form: formats_.Format, shots: int | None, key: tuple
+    self,
+    example: sources.Example,
+    variant: int,
+    form: formats_.Format,
+    shots: int | None,
+    swapped: bool,
+    key: tuple,
   ) -> Rendered:
-    fields = example.fields
+    fields = self._told(example.fields, key)
     prompts = self._prompts[form.name]
     prompt = prompts[draws.draw(len(prompts), *key, "wording")]
     closer = self._closers[draws.draw(len(self._closers), *key, "closer")] if form.rationale else None
@@ -153,14 +180,14 @@ class Renderer:
       fields = {**fields, "answer": references[draws.draw(len(references), *key, "reference")]}
     answer = self._target(fields).strip()
     choices = tuple(fields.get("choices", ()))
-    style = self._option_style(choices, answer, key)
-    exemplars = self._exemplars(example, form, style, shots, key) if form.few_shot else []
+    style = self._option_style(choices, answer, key) if form.listing else None
+    exemplars = self._exemplars(example, form, style, shots, swapped, key) if form.few_shot else []
     parts = [head] if (head := prompt.head(fields).rstrip()) else []
-    parts += [self._solved(prompt, exemplar.fields, style, closer) for exemplar in exemplars]
+    parts += [self._solved(prompt, self._told(exemplar.fields, key), style, closer) for exemplar in exemplars]
     if prompt.negative and (negative := self._negative(example, key)):
       parts.append(prompt.negative(negative.fields))
-    parts.append(prompt.turn.render(fields, _block(style, choices)))
-    written = _written(style, answer, choices)
+    parts.append(prompt.turn.render(fields, option_lists.block(style, choices)))
+    written = option_lists.written(style, answer, choices)
     return Rendered(
       inputs=prompt.join.join(parts).strip(),
       targets=_reasoned(fields["rationale"], closer, written) if closer else written,
@@ -172,10 +199,19 @@ class Renderer:
       shots=len(exemplars),
       exemplar_ids=tuple(exemplar.id for exemplar in exemplars),
       answer=written,
-      choices=tuple(_written(style, choice, choices) for choice in choices),
+      choices=tuple(option_lists.written(style, choice, choices) for choice in choices),
       options_shown=style is not None or (bool(choices) and self.spec.show_options == "in_question"),
       references=references or (written,),
     )
+
+  def _told(self, fields: sources.Fields, key: tuple) -> sources.Fields:
+    """What a turn of the prompt says: under shuffled instructions all of its turns have the same borrowed one."""
+    return self._lenders.instead(fields, *key) if self._lenders else fields
+
+  def _swapped(self, example: sources.Example) -> sources.Example:
+    if not self.can_swap(example):
+      raise errors.UsageError(f"task {self.spec.name}, example {example.id}: it has no other instruction")
+    return dataclasses.replace(example, fields=instructions_.swapped(example.fields))
 
   def _format(self, example: sources.Example, key: tuple, asked: str | None) -> formats_.Format:
     if asked is not None:
@@ -202,7 +238,7 @@ class Renderer:
     shown = "always" if self.spec.show_options == "always" else self._options
     if shown == "never" or (shown == "drawn" and draws.draw(2, *key, "options") == 0):
       return None
-    styles = _styles(self.spec.option_target, len(choices), answer in choices)
+    styles = option_lists.styles(self.spec.option_target, len(choices), answer in choices)
     return styles[draws.draw(len(styles), *key, "option_style")]
 
   def _exemplars(
@@ -211,6 +247,7 @@ class Renderer:
     form: formats_.Format,
     style: specs.OptionStyle | None,
     shots: int | None,
+    swapped: bool,
     key: tuple,
   ) -> list[sources.Example]:
     """Different solved examples, never the query, whatever their ids: they ask something else or answer differently."""
@@ -221,6 +258,10 @@ class Renderer:
     if wanted <= 0:
       return found
     for candidate in self._candidates(example, wanted, key):
+      if swapped:
+        if not self.can_swap(candidate):
+          continue
+        candidate = self._swapped(candidate)
       told = self._told_by(candidate)
       if not taken.isdisjoint(told):
         continue
@@ -279,8 +320,8 @@ class Renderer:
   ) -> str:
     """An exemplar: the turn with its answer, in the query's option style and with its closer, and what comes after."""
     choices = tuple(fields.get("choices", ()))
-    question = prompt.turn.render(fields, _block(style, choices))
-    answer = _written(style, self._target(fields).strip(), choices)
+    question = prompt.turn.render(fields, option_lists.block(style, choices))
+    answer = option_lists.written(style, self._target(fields).strip(), choices)
     target = _reasoned(fields["rationale"], closer, answer) if closer else answer
     solved = f"{question}{_glue(question)}{target}"
     after = prompt.after(fields).strip() if prompt.after else ""
@@ -288,9 +329,10 @@ class Renderer:
 
 
 def shaping_content(source: sources.Source) -> dict[str, object]:
-  """What decides, besides records and seed, how a task's examples render and which are for training.
+  """What decides, besides records, seed and manner, how a task's examples render and which are for training.
 
-  Plain JSON values, for a store's key. A task that asks the other way round is split as the original is.
+  Plain JSON values, for a store's key. A task that asks the other way round is split as the original is. What is asked
+  and never trained on has no part in it, and neither has what lends instructions (`instructions.lent`).
   """
   content = _shaping(source.spec)
   return {**content, "original": _shaping(source.original.spec)} if source.original else content
@@ -302,10 +344,12 @@ def _shaping(spec: specs.TaskSpec) -> dict[str, object]:
     *("licence", "citation", "origin", "cluster", "category", "dataset", "language", "metrics", "cap", "tags"),
     *("examples", "inverted", "inverted_of", "evaluation_only"),
   )
+  of_type = {key: value for key, value in dataclasses.asdict(kind).items() if key != "instruction"}
+  trained = {form: each for form, each in of_type["wordings"].items() if formats_.get_format(form).trained}
   return {
     "renderer": RENDERER_VERSION,
     "task": {key: value for key, value in dataclasses.asdict(spec).items() if key not in described},
-    "type": dataclasses.asdict(kind),
+    "type": {**of_type, "wordings": trained},
     "closers": list(specs.closers()),
     "option_styles": [dataclasses.asdict(style) for style in specs.option_styles()],
   }
@@ -321,10 +365,12 @@ def _glue(question: str) -> str:
 _SPACE = frozenset(string.whitespace)
 
 
-def _compiled_prompts(kind: specs.TaskType, unseen: bool) -> dict[str, list[templates.Prompt]]:
+def _compiled_prompts(kind: specs.TaskType, unseen: bool, instructions: str) -> dict[str, list[templates.Prompt]]:
   names = (*kind.fields, *kind.optional, *_OF_EXEMPLARS)
   where = f"type {kind.name}"
   wordings = {"zero_shot": kind.evaluation_wordings} if unseen else kind.wordings
+  if instructions == "none":
+    wordings = {form: instructions_.bare(kind, form) for form in wordings}
   return {
     form: [templates.compile_wording(wording, names, where) for wording in each]
     for form, each in wordings.items()
@@ -336,36 +382,13 @@ def _asking(kind: specs.TaskType) -> tuple[str, ...]:
   """The fields of a type that make the question; of one that only says something, all of them."""
   beside = {"rationale", *_OF_EXEMPLARS}
   answering = {*templates.variables(kind.target), *(beside & set(kind.optional))}
-  return tuple(name for name in (*kind.fields, *kind.optional) if name not in answering) or kind.fields
+  told = (name for name in (*kind.fields, *kind.optional) if not name.startswith(instructions_.OTHER))
+  asking = tuple(name for name in told if name not in answering)
+  # A phrasing makes no other question of the same text.
+  return tuple(name for name in asking if name not in kind.instruction) or asking or kind.fields
 
 
 _OF_EXEMPLARS = ("explanation",)  # fields that publishers' exemplars have and examples lack
-
-
-@functools.cache
-def _styles(target: str, choices: int, answer_listed: bool) -> list[specs.OptionStyle]:
-  """The styles for so many choices.
-
-  Args:
-    target: of the spec. For 'text' the answer is the option's text in every style; otherwise a style with markers has
-      the marker as answer and says so, and where a drawn one has none, the answer is the text.
-    answer_listed: an answer that is no option has no marker.
-  """
-  fitting = [style for style in specs.option_styles() if style.fits(choices)]
-  texts = [style for style in fitting if not style.answer]
-  markers = [style for style in fitting if style.answer and answer_listed]
-  if target == "text":
-    return texts
-  unmarked = [style for style in texts if not style.markers]
-  return (markers or unmarked) if target == "marker" else [*unmarked, *markers]
-
-
-def _block(style: specs.OptionStyle | None, choices: tuple[str, ...]) -> str:
-  return style.block(choices) if style and choices else ""
-
-
-def _written(style: specs.OptionStyle | None, answer: str, choices: tuple[str, ...]) -> str:
-  return style.written(answer, choices) if style and answer in choices else answer
 
 
 def _reasoned(rationale: str, closer: templates.Render, answer: str) -> str:

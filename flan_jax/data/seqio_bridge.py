@@ -112,7 +112,7 @@ def _build_mixture(name: str) -> seqio.Mixture:
 def _asked(mixture: mixtures.MixtureSpec) -> tuple[Any, ...]:
   """What decides how the examples of a mixture of one are asked, and which."""
   (part,) = mixture.parts
-  return part.formats, part.shots, part.options, mixture.max_per_task
+  return part.manner, mixture.max_per_task
 
 
 def _task(seqio_name: str, mixture: mixtures.MixtureSpec) -> seqio.Task:
@@ -130,7 +130,7 @@ def _task(seqio_name: str, mixture: mixtures.MixtureSpec) -> seqio.Task:
   def renderer() -> rendering.Renderer:
     (part,) = mixture.parts
     (task,) = part.tasks
-    return rendering.Renderer(task, settings.data_dir, settings.seed, part.formats, part.shots, part.options)
+    return rendering.Renderer(task, settings.data_dir, settings.seed, *part.manner)
 
   return seqio.Task(
     _NOT_OF_A_NAME.sub("_", seqio_name),

@@ -83,7 +83,7 @@ def within(indices: Int32[np.ndarray, "n"], span: range) -> list[int]:
 @functools.lru_cache(maxsize=2)  # a worker goes through the shards of a task one after another
 def renderer(task: str, recipe: Any) -> rendering.Renderer:
   """What renders a task as a recipe (of a store, of an export) says."""
-  return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, recipe.formats, recipe.shots, recipe.options)
+  return rendering.Renderer(task, recipe.data_dir, recipe.render_seed, *recipe.manner)
 
 
 def make(

@@ -33,7 +33,7 @@ def by_hand(toy, vocabulary):
   renderers = {}
   for task in mixture.tasks:
     part = mixture.part_of(task)
-    renderers[task] = Renderer(task, toy.data_dir, 0, part.formats, part.shots, part.options)
+    renderers[task] = Renderer(task, toy.data_dir, 0, *part.manner)
   rates = mixtures.rates(mixture, {task: len(each.splits.train) for task, each in renderers.items()}, toy.data_dir)
   sums = collections.defaultdict(lambda: [0.0, 0.0, 0.0])
   for task, renderer in renderers.items():

@@ -83,7 +83,7 @@ def test_every_row_is_an_example_or_a_told_problem(renderer):
 
 def test_every_format_renders_whole(renderer):
   for example in some(renderer):
-    for form in formats.FORMATS:
+    for form in renderer.formats:
       made = renderer.render(example, format=form)
       assert "{{" not in made.inputs + made.targets
       assert "\\n" not in made.inputs + made.targets
@@ -107,7 +107,7 @@ def test_no_list_of_options_is_left_where_none_is_shown(renderer):
   if renderer.spec.show_options == "in_question":
     pytest.skip("the list is the question")
   for example in some(renderer):
-    for form in formats.FORMATS:
+    for form in renderer.formats:
       made = renderer.render(example, format=form)
       heads = sum(made.inputs.count(f"\n{head}\n") for head in {style.head for style in specs.option_styles()})
       assert heads == (1 + made.shots if made.options_shown else 0)

@@ -1,4 +1,4 @@
-"""Golden renders: each common task type in each format, as text that a person can review.
+"""Golden renders: each common task type and those of the demo in each format, as text that a person can review.
 
 The records are made by hand (golden_records.yaml) and go the way of real ones: through a reader, the mapping and the
 renderer. The texts lie in golden/TYPE.txt. After a change of wordings or of the renderer write them anew and read what
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from flan_jax.data import rendering, specs
+from flan_jax.data import formats, rendering, specs
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -78,12 +78,24 @@ def text(name: str, data_dir: pathlib.Path) -> str:
     can_list = "choices" in made_by.source[0].fields and made_by.spec.show_options == "drawn"
     if options == "always" and not can_list:
       continue
-    for form in made_by.formats:
+    for form in forms(made_by.type) if options == "never" else made_by.formats:
       for made in _renders(made_by, form, every=(name, form) in EVERY_WORDING):
         listed = ", options listed" if options == "always" else ""
-        head = f"======== {form}{listed} ({made.wording}) ========"
-        parts.append(f"{head}\n{made.inputs}\n-------- target --------\n{made.targets}\n")
+        parts.append(_shown(f"{form}{listed}", made))
+  query = made_by.source[0]
+  if made_by.can_swap(query):
+    parts.append(_shown("few_shot, swapped", made_by.render(query, format="few_shot", swapped=True)))
   return "\n".join(parts)
+
+
+def forms(kind: specs.TaskType) -> list[str]:
+  """The formats that a type can be asked in, those included that nobody trains on."""
+  return [form for form in formats.FORMATS if form in kind.wordings]
+
+
+def _shown(what: str, made: rendering.Rendered) -> str:
+  head = f"======== {what} ({made.wording}) ========"
+  return f"{head}\n{made.inputs}\n-------- target --------\n{made.targets}\n"
 
 
 def _renders(made_by: rendering.Renderer, form: str, every: bool) -> Iterator[rendering.Rendered]:

@@ -11,7 +11,7 @@ ENTRY = {
   "bare": "{{ text }}",
   "wordings": ["What of {{ text }}?", "{{ text }}\nVerdict:", "Judge: {{ text }}\nIn a word:"] * 4,
 }
-DERIVED = [name for name in formats.FORMATS if name != "zero_shot"]
+DERIVED = [name for name, form in formats.FORMATS.items() if form.trained and name != "zero_shot"]
 
 
 @pytest.mark.parametrize("form", DERIVED)
@@ -40,6 +40,7 @@ def test_bare_turns_say_nothing_of_the_task():
 
 
 def test_a_type_is_asked_only_as_it_can_be():
-  assert frames.derived("zero_shot", ENTRY) == []
+  assert frames.derived("zero_shot", ENTRY) == frames.derived("continuation", ENTRY) == []
+  assert frames.derived("bare", ENTRY) == [{"turn": "{{ text }}"}]
   assert frames.derived("cot", {**ENTRY, "optional": []}) == []
   assert all(frames.derived(form, {**ENTRY, "bare": ""}) == [] for form in formats.FORMATS)

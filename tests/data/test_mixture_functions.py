@@ -26,6 +26,7 @@ ARGUMENTS = st.fixed_dictionaries(
     "parts": st.lists(st.text(min_size=1, max_size=8), max_size=3, unique=True),
     "without": TEXTS,
     "licences": TEXTS,
+    "instructions": st.sampled_from(formats.INSTRUCTIONS),
   },
 )
 
@@ -87,6 +88,8 @@ def test_gin_gives_the_same_spelling():
     ("everything(without=['bred'])", "no cluster of mixture everything 'bred'. Nearest: bread"),
     ("everything(tasks=7)", "only 6 tasks are known here"),
     ("everything(licences=['GPL*'])", "has no task"),
+    ("everything(instructions='shuffle')", "instructions='shuffle': it is one of given, none, shuffled"),
+    ("everything(instructions='shuffled')", "task bakery.rye of type shop_pair: its types.yaml does not say"),
     ("evrything(tasks=2)", "Nearest: everything"),
   ],
 )
@@ -168,7 +171,7 @@ def test_formats_and_limits_are_as_asked(shop, arguments):
   left = [formats.get_format(name) for part in mixture.parts for name, _ in part.formats]
   assert left
   for form in formats.FORMATS.values():
-    assert (form in left) == (arguments.get("cot", True) or not form.rationale)
+    assert (form in left) == (form.trained and (arguments.get("cot", True) or not form.rationale))
 
 
 @quietly

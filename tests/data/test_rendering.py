@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
-from flan_jax.data import formats, rendering, sources, specs, splits
+from flan_jax.data import formats, option_lists, rendering, sources, specs, splits
 
-ALL = sorted(set(formats.FORMATS) - {"few_shot_bare"})  # what toy.capitals has wordings for
+# What toy.capitals has wordings for.
+ALL = sorted(name for name, form in formats.FORMATS.items() if form.trained and form.instructed)
 
 
 def renderer_of(toy, task="toy.capitals", **changes) -> rendering.Renderer:
@@ -122,9 +123,9 @@ def test_a_target_is_a_marker_only_where_the_list_says_so(toy):
 
 
 def test_a_marker_that_cannot_be_gives_way_to_the_text(toy):
-  assert rendering._styles("marker", 40, True) == rendering._styles("marker", 3, False)
-  assert all(not style.markers for style in rendering._styles("marker", 40, True))
-  drawn = rendering._styles("drawn", 4, True)
+  assert option_lists.styles("marker", 40, True) == option_lists.styles("marker", 3, False)
+  assert all(not style.markers for style in option_lists.styles("marker", 40, True))
+  drawn = option_lists.styles("drawn", 4, True)
   assert all(bool(style.markers) == bool(style.answer) for style in drawn)  # what bears a marker asks for it
 
 

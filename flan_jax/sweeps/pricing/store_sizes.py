@@ -40,7 +40,7 @@ def published(training: Training) -> Mapping[pathlib.Path, int]:
   shaping = [training.task_feature_lengths, training.vocabulary, training.render_seed, training.variants]
   found = {}
   for part, tasks in _first(asked, _parts(asked, training.data_dir)):
-    recipe = hashlib.sha256(repr([*shaping, part.formats, part.shots, part.options]).encode()).hexdigest()[:16]
+    recipe = hashlib.sha256(repr([*shaping, part.manner]).encode()).hexdigest()[:16]
     for task in tasks:
       examples = _examples(part, task, training.data_dir) * training.variants
       found[pathlib.Path(task, recipe)] = _bytes(examples, TOKENS, training.model.vocab_size)
