@@ -1,4 +1,4 @@
-"""Sums in small stories, and questions about small passages."""
+"""Questions about small passages."""
 
 import random
 
@@ -6,44 +6,8 @@ from flan_jax.collections.demo.generators import words
 
 
 def generate(rng: random.Random, question: str) -> dict[str, str | list[str]]:
-  """One example of the `question`: gain, loss, compare (sums), who, where, whether (passages)."""
+  """One example of the `question`: who, where, whether."""
   return _QUESTIONS[question](rng)
-
-
-def _gain(rng: random.Random) -> dict[str, str | list[str]]:
-  person, thing = rng.choice(words.PEOPLE), rng.choice(words.KINDS["food"])
-  had, got = rng.randint(1, 9), rng.randint(1, 9)
-  return {
-    "story": f"{person} had {had} of {thing} and got {got} more.",
-    "question": f"How many does {person} have now?",
-    "rationale": f"{had} + {got} = {had + got}.",
-    "answer": str(had + got),
-  }
-
-
-def _loss(rng: random.Random) -> dict[str, str | list[str]]:
-  person, thing = rng.choice(words.PEOPLE), rng.choice(words.KINDS["food"])
-  had = rng.randint(3, 18)
-  lost = rng.randint(1, min(9, had - 1))
-  return {
-    "story": f"{person} had {had} of {thing} and gave away {lost}.",
-    "question": f"How many does {person} have now?",
-    "rationale": f"{had} - {lost} = {had - lost}.",
-    "answer": str(had - lost),
-  }
-
-
-def _compare(rng: random.Random) -> dict[str, str | list[str]]:
-  (one, other), thing = rng.sample(words.PEOPLE, 2), rng.choice(words.KINDS["food"])
-  a, b = rng.sample(range(1, 19), 2)
-  more, high, low = (one, a, b) if a > b else (other, b, a)
-  return {
-    "story": f"{one} has {a} of {thing}. {other} has {b}.",
-    "question": "Who has more?",
-    "rationale": f"{high} is more than {low}.",
-    "answer": more,
-    "choices": [one, other],
-  }
 
 
 def _passage(rng: random.Random) -> tuple[list[str], list[str], list[str], str]:
@@ -81,9 +45,6 @@ def _whether(rng: random.Random) -> dict[str, str | list[str]]:
 
 
 _QUESTIONS = {
-  "gain": _gain,
-  "loss": _loss,
-  "compare": _compare,
   "who": _who,
   "where": _where,
   "whether": _whether,
