@@ -10,19 +10,7 @@ from hypothesis import strategies as st
 from flan_jax.data import formats, sources, specs, templates
 
 TYPES = golden_renders.type_names()
-# Types of the demo whose tasks move to others.
-TO_GO = {
-  "list_step",
-  "name_kind",
-  "check_kind",
-  "find_member",
-  "odd_one_out",
-  "story_question",
-  "to_figures",
-  "to_words",
-  "number_next",
-  "number_extreme",
-}
+TO_GO = {"story_question"}  # whose tasks move to others
 HEADS = {line for style in specs.option_styles() for line in (style.head, style.request) if line}
 
 
