@@ -2,20 +2,14 @@
 
 import importlib.util
 import pathlib
-import random
 
 import pytest
 
-from flan_jax.collections.demo.generators import stories
 from flan_jax.data import mixtures, rendering, specs, vocabularies
 
 TASKS = specs.task_names("demo")
 HELD_OUT = {"new_chains", "kinds"}
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train_demo_vocabulary.py"
-
-
-def drawn(module, *arguments, n=200):
-  return [module.generate(random.Random(seed), *arguments) for seed in range(n)]
 
 
 def test_at_least_forty_tasks_in_six_clusters_each_with_ten_wordings():
@@ -44,18 +38,6 @@ def test_an_example_is_the_same_wherever_it_is_made(task):
   forward = {i: ours.render(ours.source[i]) for i in order}
   backward = {i: again.render(again.source[i]) for i in reversed(order)}
   assert forward == backward
-
-
-def test_passages_hold_their_answers():
-  for fields in drawn(stories, "who"):
-    thing = fields["question"].removeprefix("Who took the ").rstrip("?")
-    assert f"{fields['answer']} took the {thing} to" in fields["story"]
-  for fields in drawn(stories, "where"):
-    thing = fields["question"].removeprefix("Where is the ").rstrip("?")
-    assert f"took the {thing} to the {fields['answer']}." in fields["story"]
-  for fields in drawn(stories, "whether"):
-    _, person, _, _, thing = fields["question"].rstrip("?").split()
-    assert (f"{person} took the {thing} to" in fields["story"]) == (fields["answer"] == "yes")
 
 
 @pytest.fixture(scope="module")

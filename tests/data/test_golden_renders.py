@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from flan_jax.data import formats, sources, specs, templates
 
 TYPES = golden_renders.type_names()
-TO_GO = {"story_question"}  # whose tasks move to others
 HEADS = {line for style in specs.option_styles() for line in (style.head, style.request) if line}
 
 
@@ -36,7 +35,7 @@ def test_a_type_renders_as_it_was_reviewed(name, data_dir):
 
 def test_every_common_type_and_each_of_the_demo_has_a_golden_file_and_nothing_else_has():
   common = {name for name in specs.type_names() if specs.get_type(name).collection in ("types", "demo")}
-  assert common - TO_GO <= set(TYPES)
+  assert common <= set(TYPES)
   assert {path.stem for path in golden_renders.GOLDEN.glob("*.txt")} == set(TYPES)
 
 

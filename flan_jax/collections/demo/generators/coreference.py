@@ -83,6 +83,18 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "Of what is it said that it {said}?",
     "Which of the two things {said}?",
   ),
+  "not_reason": (
+    "Of whom is it not said that {pronoun} {said}?",
+    "Who is not the one who {said}?",
+    "Who is there beside the one who {said}?",
+    "Which of the two does {pronoun} not mean?",
+  ),
+  "not_fit": (
+    "Of what is it not said that it {said}?",
+    "What is not the thing that {said}?",
+    "What is there beside the thing that {said}?",
+    "Which of the two things does it not mean?",
+  ),
 }
 
 
@@ -90,7 +102,8 @@ def generate(rng: random.Random, question: str) -> Fields:
   """One example of the `question`.
 
   met, they, reason, fit (whom a pronoun means), check (does it mean this one?), rewrite (the name in its place), and
-  not_reason, not_fit (whom it does not mean) are of type `do`; taken, who_reason and what_fit of type `question`.
+  not_reason, not_fit (whom it does not mean) are of type `do`; taken, who_reason, what_fit, who_not_reason and
+  what_not_fit of type `question`.
   """
   return _QUESTIONS[question](rng)
 
@@ -199,10 +212,17 @@ def _reason(rng: random.Random, asks: str = "person", others: str = "not_person"
   }
 
 
-def _who_reason(rng: random.Random) -> Fields:
+def _who_reason(rng: random.Random, asked: str = "reason", other: str = "not_reason") -> Fields:
   text, pronoun, said, people, meant = _because(rng)
-  question = rng.choice(QUESTIONS["reason"]).format(said=said, pronoun=pronoun)
-  return {"text": text, "question": question, "answer": people[meant], "choices": people}
+  i = meant if asked == "reason" else 1 - meant
+  return {
+    "text": text,
+    "question": rng.choice(QUESTIONS[asked]).format(said=said, pronoun=pronoun),
+    "answer": people[i],
+    "choices": people,
+    "other_question": rng.choice(QUESTIONS[other]).format(said=said, pronoun=pronoun),
+    "other_answer": people[1 - i],
+  }
 
 
 def _things(rng: random.Random) -> tuple[str, str, list[str], int]:
@@ -227,10 +247,17 @@ def _fit(rng: random.Random, asks: str = "thing", others: str = "not_thing") -> 
   }
 
 
-def _what_fit(rng: random.Random) -> Fields:
+def _what_fit(rng: random.Random, asked: str = "fit", other: str = "not_fit") -> Fields:
   text, said, things, meant = _things(rng)
-  question = rng.choice(QUESTIONS["fit"]).format(said=said)
-  return {"text": text, "question": question, "answer": things[meant], "choices": things}
+  i = meant if asked == "fit" else 1 - meant
+  return {
+    "text": text,
+    "question": rng.choice(QUESTIONS[asked]).format(said=said),
+    "answer": things[i],
+    "choices": things,
+    "other_question": rng.choice(QUESTIONS[other]).format(said=said),
+    "other_answer": things[1 - i],
+  }
 
 
 def _check(rng: random.Random) -> Fields:
@@ -256,6 +283,8 @@ def _rewrite(rng: random.Random) -> Fields:
     "text": f"{people[0]} met {people[1]} in the {rng.choice(words.PLACES)}. {pronoun.capitalize()} {told}.",
     "ask": rng.choice(ASKS["rewrite"]).format(pronoun=pronoun),
     "answer": f"{people[i]} {told}",
+    "other_ask": rng.choice(ASKS["person"]).format(pronoun=pronoun),
+    "other_answer": people[i],
   }
 
 
@@ -271,6 +300,8 @@ _QUESTIONS = {
   "taken": _taken,
   "who_reason": _who_reason,
   "what_fit": _what_fit,
+  "who_not_reason": lambda rng: _who_reason(rng, "not_reason", "reason"),
+  "what_not_fit": lambda rng: _what_fit(rng, "not_fit", "fit"),
 }
 
 
