@@ -2,9 +2,7 @@
 
 import random
 
-from flan_jax.collections.demo.generators import narration, words
-
-Fields = dict[str, str | list[str]]
+from flan_jax.collections.demo.generators import asking, words
 
 WOMEN: tuple[str, ...] = ("Ada", "Cleo", "Eva", "Hana", "Jill", "Lena")
 MEN: tuple[str, ...] = tuple(name for name in words.PEOPLE if name not in WOMEN)
@@ -98,7 +96,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def generate(rng: random.Random, question: str) -> Fields:
+def generate(rng: random.Random, question: str) -> asking.Fields:
   """One example of the `question`.
 
   met, they, reason, fit (whom a pronoun means), check (does it mean this one?), rewrite (the name in its place), and
@@ -112,10 +110,7 @@ def narrate(rng: random.Random) -> str:
   """Somebody finds what a pronoun means, or a sentence or two that show it."""
   if rng.random() < 0.25:
     return _tale(rng)
-  fields = generate(rng, rng.choice(tuple(_QUESTIONS)))
-  if "question" in fields:
-    return narration.wondered(rng, fields["text"], fields["question"], fields["answer"], fields.get("rationale"))
-  return narration.told(rng, fields["text"], fields["ask"], fields["answer"], fields.get("rationale"))
+  return asking.retold(rng, generate(rng, rng.choice(tuple(_QUESTIONS))))
 
 
 def pronoun_of(name: str) -> str:
@@ -140,7 +135,7 @@ def _meeting(rng: random.Random) -> tuple[list[str], list[str], str]:
   return people, things, text
 
 
-def _met(rng: random.Random) -> Fields:
+def _met(rng: random.Random) -> asking.Fields:
   people, _, text = _meeting(rng)
   i = rng.randrange(2)
   return {
@@ -153,7 +148,7 @@ def _met(rng: random.Random) -> Fields:
   }
 
 
-def _taken(rng: random.Random) -> Fields:
+def _taken(rng: random.Random) -> asking.Fields:
   people, things, text = _meeting(rng)
   i = rng.randrange(2)
   pronoun = pronoun_of(people[i])
@@ -168,7 +163,7 @@ def _taken(rng: random.Random) -> Fields:
   }
 
 
-def _they(rng: random.Random) -> Fields:
+def _they(rng: random.Random) -> asking.Fields:
   """Two of one sort and one of the other: 'they' are the two."""
   many, few = rng.sample((WOMEN, MEN), 2)
   one, two = rng.choice(few), rng.sample(many, 2)
@@ -198,7 +193,7 @@ def _because(rng: random.Random) -> tuple[str, str, str, list[str], int]:
   return text, pronoun, sayings[meant], people, meant
 
 
-def _reason(rng: random.Random, asks: str = "person", others: str = "not_person") -> Fields:
+def _reason(rng: random.Random, asks: str = "person", others: str = "not_person") -> asking.Fields:
   text, pronoun, said, people, meant = _because(rng)
   answer, other = (people[meant], people[1 - meant]) if asks == "person" else (people[1 - meant], people[meant])
   return {
@@ -212,7 +207,7 @@ def _reason(rng: random.Random, asks: str = "person", others: str = "not_person"
   }
 
 
-def _who_reason(rng: random.Random, asked: str = "reason", other: str = "not_reason") -> Fields:
+def _who_reason(rng: random.Random, asked: str = "reason", other: str = "not_reason") -> asking.Fields:
   text, pronoun, said, people, meant = _because(rng)
   i = meant if asked == "reason" else 1 - meant
   return {
@@ -233,7 +228,7 @@ def _things(rng: random.Random) -> tuple[str, str, list[str], int]:
   return text, sayings[meant], [f"the {thing}" for thing in things], meant
 
 
-def _fit(rng: random.Random, asks: str = "thing", others: str = "not_thing") -> Fields:
+def _fit(rng: random.Random, asks: str = "thing", others: str = "not_thing") -> asking.Fields:
   text, said, things, meant = _things(rng)
   answer, other = (things[meant], things[1 - meant]) if asks == "thing" else (things[1 - meant], things[meant])
   return {
@@ -247,7 +242,7 @@ def _fit(rng: random.Random, asks: str = "thing", others: str = "not_thing") -> 
   }
 
 
-def _what_fit(rng: random.Random, asked: str = "fit", other: str = "not_fit") -> Fields:
+def _what_fit(rng: random.Random, asked: str = "fit", other: str = "not_fit") -> asking.Fields:
   text, said, things, meant = _things(rng)
   i = meant if asked == "fit" else 1 - meant
   return {
@@ -260,7 +255,7 @@ def _what_fit(rng: random.Random, asked: str = "fit", other: str = "not_fit") ->
   }
 
 
-def _check(rng: random.Random) -> Fields:
+def _check(rng: random.Random) -> asking.Fields:
   text, pronoun, said, people, meant = _because(rng)
   right = rng.random() < 0.5
   asked, other = (people[meant], people[1 - meant]) if right else (people[1 - meant], people[meant])
@@ -275,7 +270,7 @@ def _check(rng: random.Random) -> Fields:
   }
 
 
-def _rewrite(rng: random.Random) -> Fields:
+def _rewrite(rng: random.Random) -> asking.Fields:
   people, i = _pair(rng), rng.randrange(2)
   told = f"took the {rng.choice(words.THINGS)}"
   pronoun = pronoun_of(people[i])

@@ -5,9 +5,7 @@ Nothing in a prompt says which town has which ruler. Forty facts, small enough t
 
 import random
 
-from flan_jax.collections.demo.generators import narration, words
-
-Fields = dict[str, str | list[str]]
+from flan_jax.collections.demo.generators import asking, words
 
 # town: ruler, river, what it is known for, colour of its flag, the next town on its road (one ring through all towns).
 _TABLE = (
@@ -138,7 +136,7 @@ CHECK: dict[str, tuple[str, ...]] = {
 }
 
 
-def generate(rng: random.Random, question: str, attribute: str = "ruler") -> Fields:
+def generate(rng: random.Random, question: str, attribute: str = "ruler") -> asking.Fields:
   """One example of type `do`.
 
   Args:
@@ -155,11 +153,10 @@ def narrate(rng: random.Random) -> str:
   if rng.random() < 0.5:
     return _tale(rng)
   question, attribute = rng.choice(_ASKED)
-  fields = generate(rng, question, attribute)
-  return narration.told(rng, fields["text"], fields["ask"], fields["answer"], fields.get("rationale"))
+  return asking.retold(rng, generate(rng, question, attribute))
 
 
-def _attribute(rng: random.Random, attribute: str) -> Fields:
+def _attribute(rng: random.Random, attribute: str) -> asking.Fields:
   town = rng.choice(TOWNS)
   other = rng.choice([name for name in ATTRIBUTES if name != attribute])
   return {
@@ -173,7 +170,7 @@ def _attribute(rng: random.Random, attribute: str) -> Fields:
   }
 
 
-def _town_of(rng: random.Random, attribute: str) -> Fields:
+def _town_of(rng: random.Random, attribute: str) -> asking.Fields:
   town = rng.choice(TOWNS)
   value = FACTS[town][attribute]
   if attribute == "ruler":
@@ -189,7 +186,7 @@ def _town_of(rng: random.Random, attribute: str) -> Fields:
   }
 
 
-def _onward(rng: random.Random, attribute: str) -> Fields:
+def _onward(rng: random.Random, attribute: str) -> asking.Fields:
   town = rng.choice(TOWNS)
   after = FACTS[town]["road"]
   answer = FACTS[after][attribute]
@@ -210,7 +207,7 @@ def _onward(rng: random.Random, attribute: str) -> Fields:
   return fields
 
 
-def _same(rng: random.Random, attribute: str) -> Fields:
+def _same(rng: random.Random, attribute: str) -> asking.Fields:
   town = rng.choice(TOWNS)
   rest = [name for name in TOWNS if name != town]
   rng.shuffle(rest)
@@ -230,7 +227,7 @@ def _same(rng: random.Random, attribute: str) -> Fields:
   return fields
 
 
-def _which(rng: random.Random, attribute: str) -> Fields:
+def _which(rng: random.Random, attribute: str) -> asking.Fields:
   town = rng.choice(TOWNS)
   second = rng.choice([name for name in TOWNS if FACTS[name][attribute] != FACTS[town][attribute] and name != town])
   pair = [town, second] if rng.random() < 0.5 else [second, town]
@@ -245,7 +242,7 @@ def _which(rng: random.Random, attribute: str) -> Fields:
   }
 
 
-def _check(rng: random.Random, polarity: str) -> Fields:
+def _check(rng: random.Random, polarity: str) -> asking.Fields:
   town, attribute = rng.choice(TOWNS), rng.choice(ATTRIBUTES)
   value = FACTS[town][attribute]
   right = rng.random() < 0.5

@@ -3,9 +3,7 @@
 import random
 from collections.abc import Callable
 
-from flan_jax.collections.demo.generators import narration, words
-
-Fields = dict[str, str | list[str]]
+from flan_jax.collections.demo.generators import asking, words
 
 ASKS: dict[str, tuple[str, ...]] = {
   "true": (
@@ -26,7 +24,7 @@ _OPPOSITE = {"yes": "no", "no": "yes", "maybe": "maybe"}
 _ADJECTIVES = ("red", "old", "wet", "blue")
 
 
-def generate(rng: random.Random, question: str, polarity: str = "true") -> Fields:
+def generate(rng: random.Random, question: str, polarity: str = "true") -> asking.Fields:
   """One example of type `do`.
 
   Args:
@@ -54,8 +52,7 @@ def narrate(rng: random.Random) -> str:
   """Somebody thinks about what follows, or a sentence that says it."""
   if rng.random() < 0.3:
     return _tale(rng)
-  fields = generate(rng, rng.choice(tuple(RELATIONS)), rng.choice(tuple(ASKS)))
-  return narration.told(rng, fields["text"], fields["ask"], fields["answer"], fields.get("rationale"))
+  return asking.retold(rng, generate(rng, rng.choice(tuple(RELATIONS)), rng.choice(tuple(ASKS))))
 
 
 def _kind(rng: random.Random, label: str) -> tuple[str, str]:

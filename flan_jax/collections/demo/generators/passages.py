@@ -4,9 +4,7 @@ import itertools
 import random
 from collections.abc import Sequence
 
-from flan_jax.collections.demo.generators import narration, words
-
-Fields = dict[str, str | list[str]]
+from flan_jax.collections.demo.generators import asking, words
 
 # question: the ways to ask it as a question and as an infinitive phrase.
 QUESTIONS: dict[str, tuple[str, ...]] = {
@@ -112,7 +110,7 @@ ASKS: dict[str, tuple[str, ...]] = {
 _TOOK = ("took", "carried", "brought")
 
 
-def generate(rng: random.Random, question: str, form: str = "question", people: int = 3) -> Fields:
+def generate(rng: random.Random, question: str, form: str = "question", people: int = 3) -> asking.Fields:
   """One example about a passage.
 
   Args:
@@ -135,20 +133,16 @@ def narrate(rng: random.Random) -> str:
   """Somebody asks something of a passage, or a passage that goes on with what follows from it."""
   if rng.random() < 0.2:
     return _tale(rng)
-  question = rng.choice(tuple(_MADE))
-  if rng.random() < 0.5:
-    fields = generate(rng, question, "question", people=2)
-    return narration.wondered(rng, fields["text"], fields["question"], fields["answer"], fields.get("rationale"))
-  fields = generate(rng, question, "do", people=2)
-  return narration.told(rng, fields["text"], fields["ask"], fields["answer"], fields.get("rationale"))
+  form = rng.choice(("question", "do"))
+  return asking.retold(rng, generate(rng, rng.choice(tuple(_MADE)), form, people=2))
 
 
-def _phrased(rng: random.Random, phrases: dict[str, tuple[str, ...]], question: str, asked: Fields) -> str:
+def _phrased(rng: random.Random, phrases: dict[str, tuple[str, ...]], question: str, asked: asking.Fields) -> str:
   return rng.choice(phrases[asked.get("question", question)]).format(**asked)
 
 
 # Each of these gives the text, what is asked, the same under another instruction (or None), and the answer's fields.
-_Made = tuple[str, Fields, Fields | None, Fields]
+_Made = tuple[str, asking.Fields, asking.Fields | None, asking.Fields]
 
 
 def _scene(rng: random.Random, people: int) -> tuple[list[str], list[str], list[str], str]:
@@ -247,12 +241,12 @@ _MADE = {
 }
 
 
-def _answer(answer: str, choices: Sequence[str], rationale: str = "") -> Fields:
+def _answer(answer: str, choices: Sequence[str], rationale: str = "") -> asking.Fields:
   fields = {"answer": answer, "choices": list(choices)}
   return fields | {"rationale": rationale} if rationale else fields
 
 
-def _other(**fields) -> Fields:
+def _other(**fields) -> asking.Fields:
   return fields
 
 

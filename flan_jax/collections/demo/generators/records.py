@@ -2,9 +2,8 @@
 
 import random
 
-from flan_jax.collections.demo.generators import narration, words
+from flan_jax.collections.demo.generators import asking, words
 
-Fields = dict[str, str | list[str]]
 Record = dict[str, str]
 
 JOBS: tuple[str, ...] = ("baker", "cook", "doctor", "farmer", "painter", "sailor", "teacher", "tailor")
@@ -87,7 +86,7 @@ ASKS: dict[str, tuple[str, ...]] = {
 }
 
 
-def generate(rng: random.Random, question: str) -> Fields:
+def generate(rng: random.Random, question: str) -> asking.Fields:
   """One example of the `question`, a key of ASKS, of type `do`."""
   return _QUESTIONS[question](rng)
 
@@ -96,8 +95,7 @@ def narrate(rng: random.Random) -> str:
   """Somebody works on a record, or a record and what it says."""
   if rng.random() < 0.25:
     return _tale(rng)
-  fields = generate(rng, rng.choice(tuple(_QUESTIONS)))
-  return narration.told(rng, fields["text"], fields["ask"], fields["answer"], fields.get("rationale"))
+  return asking.retold(rng, generate(rng, rng.choice(tuple(_QUESTIONS))))
 
 
 def written(record: Record) -> str:
@@ -129,7 +127,7 @@ def _ask(rng: random.Random, question: str, **what: str) -> str:
   return rng.choice(ASKS[question]).format(**what)
 
 
-def _field(rng: random.Random) -> Fields:
+def _field(rng: random.Random) -> asking.Fields:
   record = _record(rng, 3)
   key, other = rng.sample(list(record), 2)
   return {
@@ -142,7 +140,7 @@ def _field(rng: random.Random) -> Fields:
   }
 
 
-def _key(rng: random.Random) -> Fields:
+def _key(rng: random.Random) -> asking.Fields:
   record = _record(rng, 3)
   key, other = rng.sample(list(record), 2)
   return {
@@ -155,7 +153,7 @@ def _key(rng: random.Random) -> Fields:
   }
 
 
-def _to_sentence(rng: random.Random) -> Fields:
+def _to_sentence(rng: random.Random) -> asking.Fields:
   record = _record(rng, rng.choice((2, 3)), name_first=True)
   return {
     "text": written(record),
@@ -166,7 +164,7 @@ def _to_sentence(rng: random.Random) -> Fields:
   }
 
 
-def _to_record(rng: random.Random) -> Fields:
+def _to_record(rng: random.Random) -> asking.Fields:
   record = _record(rng, rng.choice((2, 3)), name_first=True)
   key = rng.choice(list(record))
   return {
@@ -178,7 +176,7 @@ def _to_record(rng: random.Random) -> Fields:
   }
 
 
-def _values(rng: random.Random) -> Fields:
+def _values(rng: random.Random) -> asking.Fields:
   record = _record(rng, rng.choice((2, 3)))
   return {
     "text": written(record),
@@ -189,7 +187,7 @@ def _values(rng: random.Random) -> Fields:
   }
 
 
-def _keys(rng: random.Random) -> Fields:
+def _keys(rng: random.Random) -> asking.Fields:
   fields = _values(rng)
   return {
     "text": fields["text"],
@@ -200,7 +198,7 @@ def _keys(rng: random.Random) -> Fields:
   }
 
 
-def _drop(rng: random.Random) -> Fields:
+def _drop(rng: random.Random) -> asking.Fields:
   record = _record(rng, 3)
   key, other = rng.sample(list(record), 2)
   without = [written({k: value for k, value in record.items() if k != dropped}) for dropped in (key, other)]
@@ -213,7 +211,7 @@ def _drop(rng: random.Random) -> Fields:
   }
 
 
-def _change(rng: random.Random) -> Fields:
+def _change(rng: random.Random) -> asking.Fields:
   record = _record(rng, 2)
   new = {key: rng.choice([value for value in VALUES[key] if value != record[key]]) for key in record}
   key, other = rng.sample(list(record), 2)
@@ -226,7 +224,7 @@ def _change(rng: random.Random) -> Fields:
   }
 
 
-def _missing(rng: random.Random) -> Fields:
+def _missing(rng: random.Random) -> asking.Fields:
   record = _record(rng, 3)
   key, other = rng.sample(list(record), 2)
   return {
@@ -240,7 +238,7 @@ def _missing(rng: random.Random) -> Fields:
   }
 
 
-def _check(rng: random.Random) -> Fields:
+def _check(rng: random.Random) -> asking.Fields:
   record = _record(rng, 3)
   key = rng.choice(list(record))
   wrong = rng.choice([value for value in VALUES[key] if value != record[key]])
@@ -264,7 +262,7 @@ def _two(rng: random.Random, alike: bool) -> tuple[str, list[Record]]:
   return key, [{"name": names[i], key: values[0 if alike else i]} for i in range(2)]
 
 
-def _find(rng: random.Random) -> Fields:
+def _find(rng: random.Random) -> asking.Fields:
   key, records = _two(rng, alike=False)
   i = rng.randrange(2)
   return {
@@ -277,7 +275,7 @@ def _find(rng: random.Random) -> Fields:
   }
 
 
-def _same(rng: random.Random) -> Fields:
+def _same(rng: random.Random) -> asking.Fields:
   alike = rng.random() < 0.5
   key, records = _two(rng, alike)
   fields = {
