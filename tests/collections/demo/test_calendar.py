@@ -2,6 +2,8 @@
 
 import calendar
 import datetime
+import itertools
+import random
 import re
 
 import pytest
@@ -58,3 +60,17 @@ def right(text, question, phrase):
 def test_the_calendar_is_the_common_one(question):
   for text, what, phrase, answer in asked.examples(calendar_, question):
     assert answer == right(text, what, phrase)
+
+
+@pytest.mark.parametrize("question", ["days_later", "days_earlier", "hours_later", "hours_earlier"])
+def test_counting_goes_step_by_step_and_ends_at_the_answer(question):
+  way = 1 if question.endswith("later") else -1
+  for seed in range(40):
+    fields = calendar_.generate(random.Random(seed), question)
+    counted = fields["rationale"].rstrip(".").split(", ")
+    if question.startswith("hours"):
+      counted = [f"{hour} o'clock" for hour in counted]
+    passed = [*NAMED.findall(fields["text"]), *counted]
+    step = clock if question.startswith("hours") else day
+    assert all(step(one, way) == then for one, then in itertools.pairwise(passed))
+    assert passed[-1] == fields["answer"]

@@ -53,3 +53,12 @@ def test_no_word_is_of_both_languages_and_every_one_is_told_of():
   assert not set(MEANS) & set(language.WORDS)
   told = "\n".join(language.narrate(random.Random(i)) for i in range(2000))
   assert set(re.findall(r"In Zorish, (\w+) is (\w+)\.", told)) == set(language.WORDS.items())
+
+
+@pytest.mark.parametrize("question", language._MAKERS)
+def test_rationales_translate_rightly(question):
+  for seed in range(20):
+    why = language.generate(random.Random(seed), question).get("rationale", "")
+    for said in filter(None, re.split(r" and |\.", why)):
+      one, other = re.split(r" is | means ", said)
+      assert other == english(one) or one == english(other)

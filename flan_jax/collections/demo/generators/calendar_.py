@@ -111,6 +111,7 @@ ASKS: asking.Asks = {
   ),
 }
 _HALVES = ("first", "second")
+_HOURS = tuple(map(str, range(1, 13)))
 
 
 def generate(rng: random.Random, question: str) -> asking.Fields:
@@ -188,15 +189,10 @@ def _hour(rng: random.Random) -> Matter:
   """Twelve hours, then one again."""
   hour, n, back = rng.randint(1, 12), rng.randint(2, 5), rng.randint(2, 5)
   replies = {
-    "hours_later": Reply(_clock(hour + n), f"{hour} + {n} = {hour + n}.", names={"n": words.NUMBERS[n]}),
-    "hours_earlier": Reply(_clock(hour - back), _hours_back(hour, back), names={"n": words.NUMBERS[back]}),
+    "hours_later": Reply(_clock(hour + n), _counted(_HOURS, hour - 1, n), names={"n": words.NUMBERS[n]}),
+    "hours_earlier": Reply(_clock(hour - back), _counted(_HOURS, hour - 1, -back), names={"n": words.NUMBERS[back]}),
   }
   return Matter(_happening(rng, f"at {_clock(hour)}", _clock(hour)), replies)
-
-
-def _hours_back(hour: int, back: int) -> str:
-  hour += 12 if hour <= back else 0
-  return f"{hour} - {back} = {hour - back}."
 
 
 def _clock(hour: int) -> str:
