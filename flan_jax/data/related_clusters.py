@@ -35,6 +35,11 @@ def group_names() -> tuple[str, ...]:
   return tuple(_groups(_paths()))
 
 
+def of_group(name: str) -> frozenset[Cluster]:
+  """The clusters of a group; none where there is no group of that name."""
+  return _groups(_paths()).get(name, frozenset())
+
+
 def _paths() -> tuple[pathlib.Path, ...]:
   """Those over collections, then the collections' own."""
   folders = (*specs.collection_roots(), *map(specs.collection_folder, specs.collections()))

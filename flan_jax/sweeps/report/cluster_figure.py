@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from flan_jax.data import related_clusters
 from flan_jax.errors import first_of
 from flan_jax.sweeps.report import published_points
 from flan_jax.sweeps.report.axes import CLUSTERS_AXIS, UNTUNED
@@ -79,8 +80,11 @@ def _by_cluster(reading: Reading, measure: Measure, runs: Sequence[Run]) -> _Sco
 
 
 def _is_of(cluster: str, value: object) -> bool:
-  """Whether the axis' value names the cluster: 'nli', or with its collection 'flan2021.nli'."""
-  return isinstance(value, str) and bool(cluster) and cluster in (value, value.rpartition(".")[2])
+  """Whether the axis' value names the cluster, 'nli' or with its collection 'flan2021.nli', or its group."""
+  if not isinstance(value, str) or not cluster:
+    return False
+  group = {name for _, name in related_clusters.of_group(value)}
+  return cluster in (value, value.rpartition(".")[2], *group)
 
 
 def _way(run: Run, scores: Sequence[TaskScore], cluster: str) -> str | None:

@@ -31,6 +31,13 @@ def test_clusters_left_out_score_lower_as_planted():
   assert gap.low > 0
 
 
+def test_a_group_that_is_left_out_is_each_of_its_clusters():
+  table = made_up_table(CLUSTERS, Effects(left_out=-2.0), losses=False)
+  values = ["demo_reading" if value == "passages" else value for value in table["axis.without"].to_pylist()]
+  grouped = table.set_column(table.column_names.index("axis.without"), "axis.without", pa.array(values))
+  assert series_of(named(grouped, "clusters")) == series_of(named(table, "clusters"))
+
+
 def test_without_an_untuned_run_nothing_is_said_of_the_papers_finding():
   figure = named(made_up_table(CLUSTERS, losses=False), "clusters")
   assert [finding.verdict for finding in figure.findings if finding.claim] == ["can't tell"]
