@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _EXAMPLES = 100  # of a task of a mixture in a format, where nothing is said
 _POSITIVE = click.IntRange(min=1)
 _PATH = click.Path(path_type=Path)
-_OF_MIXTURES = ("before", "formats", "max_input_tokens", "unseen_wordings")
+_OF_MIXTURES = ("before", "formats", "max_input_tokens", "unseen_wordings", "swap")
 _OF_SUITES = (
-  *("mode", "paths", "split", "languages", "tasks", "prompts", "temperature", "top_k", "top_p", "rank"),
+  *("mode", "paths", "split", "languages", "tasks", "prompts", "temperature", "top_k", "top_p"),
   *("beside", "scorer", "sharding"),
 )
 _GROUPS = {
@@ -26,7 +26,7 @@ _GROUPS = {
   "Which questions": ("examples", "seed", "shots", "data_dir", "missing"),
   "Of suites": _OF_SUITES,
   "Of tasks and mixtures": _OF_MIXTURES,
-  "The model and its outputs": ("max_new_tokens", "vocabulary"),
+  "The model and its outputs": ("max_new_tokens", "rank", "vocabulary"),
   "Results": ("output", "as_json"),
 }
 
@@ -42,6 +42,7 @@ _GROUPS = {
 )
 @click.option("--max_input_tokens", type=_POSITIVE, help="Longer prompts drop exemplars (default: as trained).")
 @click.option("--unseen_wordings", is_flag=True, help="Ask zero-shot in the wordings that no run trains on.")
+@click.option("--swap", is_flag=True, help="Also ask examples under another instruction, where they have one.")
 @click.option(
   "--examples", type=_POSITIVE, help="The most of a task, drawn by hash (default: 100 a format; of a suite all)."
 )
@@ -74,9 +75,10 @@ _GROUPS = {
 @click.option(
   "--rank",
   type=click.Choice(["sum", "length", "prior"]),
-  default="sum",
-  show_default=True,
-  help="How a suite that ranks choices does: by log-probability, by that a token, or less that without a prompt.",
+  is_flag=False,
+  flag_value="sum",
+  help="How choices are ranked: by log-probability (sum, the default of a suite that ranks), by that a token, or less "
+  "that without a prompt. Of tasks and mixtures: also ranks the choices of each prompt.",
 )
 @click.option("--beside", metavar="ROW,ROW", help="Published rows to print beside, such as flan_t5_xl.")
 @click.option(
@@ -108,6 +110,8 @@ def command(context, suite, task, mixture, **options):
     flan-jax eval CHECKPOINT --suite mmlu --examples 10 --missing skip --data_dir D
   Before and after tuning, on tasks seen and held out:
     flan-jax eval MODEL_DIR --before MODEL_DIR/checkpoints/0 --mixture demo_all
+  Choices ranked beside what is written, and each input under two instructions:
+    flan-jax eval MODEL_DIR --mixture demo_held_out --rank --swap
 
   Of suites it prints averages with 95% intervals, chance-corrected ones, the share of outputs without an answer, and
   notes; --output gets every answer as JSON lines and as a page to search. Interrupted, the same command goes on; of
@@ -136,7 +140,7 @@ def _evaluate_suites(suite: str, options: dict) -> None:
   from flan_jax.cli import suite_runs
 
   output, as_json = options["output"], options["as_json"]
-  request = {name: options[name] for name in suite_runs.OPTIONS}
+  request = {name: options[name] for name in suite_runs.OPTIONS} | {"rank": options["rank"] or "sum"}
   suite_runs.run(suite_runs.request_of(suite=suite, **request), output, as_json)
 
 
@@ -151,7 +155,7 @@ def _evaluate_mixture(task: str | None, mixture: str | None, options: dict) -> N
     "shots": _shots(options["shots"]) if options["shots"] else _widest(chosen),
     "examples": options["examples"] or _EXAMPLES,
     **{name: options[name] for name in ("before", "seed", "unseen_wordings", "max_input_tokens", "max_new_tokens")},
-    **{name: options[name] for name in ("checkpoint", "vocabulary", "data_dir")},
+    **{name: options[name] for name in ("checkpoint", "vocabulary", "data_dir", "rank", "swap")},
   }
   _evaluate(request, options["output"], options["as_json"])
 

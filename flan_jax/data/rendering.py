@@ -122,6 +122,11 @@ class Renderer:
     """Whether an example can be rendered `swapped`."""
     return instructions_.can_swap(example.fields, self.type)
 
+  def answers(self, example: sources.Example) -> tuple[str, ...]:
+    """All accepted answers of an example as texts, whatever marker an option may have in a prompt."""
+    references = example.fields.get(mapping.REFERENCES, ()) if self._has_references else ()
+    return tuple(references) or (self._target(example.fields).strip(),)
+
   def without_exemplars(self, format: str) -> str:
     """The format in which a few-shot prompt is asked that has lost all exemplars; itself where the type has no such."""
     plain = formats_.WITHOUT_EXEMPLARS.get(format, format)
@@ -280,8 +285,7 @@ class Renderer:
 
   def _told_by(self, example: sources.Example) -> list[tuple]:
     """What an example asks, with each of the answers that it accepts."""
-    answers = example.fields.get(mapping.REFERENCES, ()) if self._has_references else ()
-    return [(self._question(example), answer) for answer in answers or (self._target(example.fields).strip(),)]
+    return [(self._question(example), answer) for answer in self.answers(example)]
 
   def _question(self, example: sources.Example) -> tuple[str | tuple[str, ...] | None, ...]:
     """What an example asks: its fields without those that the answer is made of."""

@@ -70,7 +70,7 @@ def continuations(
   for bucket in buckets([len(prompt) for prompt in prompts], batch_slots, branches * max_tokens, shares(rows)):
     for index, state, slot in _turns(loop, bucket, prompts, lambda index: _keys(seed, ids[index], branches), ended):
       found = search.continuations(state, slot, samples)
-      yield index, [each._replace(tokens=_without_eos(each.tokens, eos_id)) for each in found]
+      yield index, [_without_eos(each, eos_id) for each in found]
 
 
 def generate(
@@ -90,8 +90,9 @@ def generate(
   return [found[index][0].tokens for index in range(len(prompts))]
 
 
-def _without_eos(tokens: list[int], eos_id: int) -> list[int]:
-  return tokens[:-1] if tokens and tokens[-1] == eos_id else tokens
+def _without_eos(found: Continuation, eos_id: int) -> Continuation:
+  ended = found.tokens[-1:] == [eos_id]
+  return found._replace(tokens=found.tokens[:-1] if ended else found.tokens, ended=ended)
 
 
 def _keys(seed: int, of_prompt: str, branches: int) -> list[tuple[int, int]]:

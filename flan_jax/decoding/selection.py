@@ -25,10 +25,12 @@ class Continuation(NamedTuple):
     tokens: without EOS.
     score: the sum of the tokens' log-probabilities in nats, EOS included, under the model's own distribution, whatever
       they were drawn from; of a beam its length-penalised score.
+    ended: whether EOS came, or the output was cut at the most tokens.
   """
 
   tokens: list[int]
   score: float
+  ended: bool = True
 
 
 class Step(NamedTuple):

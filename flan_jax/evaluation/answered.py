@@ -45,6 +45,7 @@ class Answered:
     tied: whether another answer had as many paths, or another choice is as likely; None where there was neither.
     abstained: how many of the paths gave no answer; None where there was no vote.
     choice_scores: of a ranked question: of each of `choices`, what they were ranked by.
+    ended: whether the one greedy output came to its end, or was cut at the most tokens; None of paths and choices.
   """
 
   suite: str
@@ -75,6 +76,7 @@ class Answered:
   tied: bool | None = None
   abstained: int | None = None
   choice_scores: tuple[float, ...] | None = None
+  ended: bool | None = None
 
   @property
   def key(self) -> Key:

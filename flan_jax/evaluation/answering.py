@@ -32,6 +32,18 @@ class Placement(NamedTuple):
   rows: NamedSharding
 
 
+class Output(NamedTuple):
+  """What a checkpoint wrote.
+
+  Attributes:
+    text: before any stop string.
+    ended: whether the output came to an end (its EOS, or a stop string), or was cut at the most tokens.
+  """
+
+  text: str
+  ended: bool = True
+
+
 @dataclasses.dataclass(frozen=True)
 class Described:
   """What a checkpoint says of itself while its parameters are still unread: what prompts are written by.
@@ -98,7 +110,12 @@ class Answerer:
     """The network."""
     return Model(self.checkpoint.config)
 
-  def answers(
+  def answers(self, prompts: Sequence[str], **options: Any) -> Iterator[tuple[int, list[str]]]:
+    """The texts of `outputs`, whose options it takes."""
+    for index, several in self.outputs(prompts, **options):
+      yield index, [each.text for each in several]
+
+  def outputs(
     self,
     prompts: Sequence[str],
     *,
@@ -108,7 +125,7 @@ class Answerer:
     ids: Sequence[str] | None = None,
     max_new_tokens: int | None = None,
     stop: Sequence[str] = (),
-  ) -> Iterator[tuple[int, list[str]]]:
+  ) -> Iterator[tuple[int, list[Output]]]:
     """(The index of a prompt, its outputs), prompts in the order in which they finish.
 
     Args:
@@ -132,7 +149,7 @@ class Answerer:
       rows=self.rows,
     )
     for index, several in found:
-      yield index, [_before_any(self.vocabulary.decode(each.tokens), stop) for each in several]
+      yield index, [_output(self.vocabulary.decode(each.tokens), each.ended, stop) for each in several]
 
   def log_probabilities(
     self,
@@ -210,9 +227,10 @@ def cut_at_seam(
   return before[:shared], [whole[shared:] for whole in wholes]
 
 
-def _before_any(text: str, stop: Sequence[str]) -> str:
-  """The text before the first of the strings in it."""
-  return text[: min((text.index(each) for each in stop if each in text), default=len(text))]
+def _output(text: str, ended: bool, stop: Sequence[str]) -> Output:
+  """The text before the first of the stop strings in it."""
+  stopped = [text.index(each) for each in stop if each in text]
+  return Output(text[: min(stopped)], True) if stopped else Output(text, ended)
 
 
 def _vocabulary(source: loading.Source, vocabulary: str | None, data_dir: Path | None) -> Vocabulary:

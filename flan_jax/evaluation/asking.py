@@ -14,6 +14,7 @@ from flan_jax import progress
 from flan_jax.decoding import batching
 from flan_jax.decoding.selection import Greedy, Sample
 from flan_jax.evaluation.answered import FROM_QUESTION, Answered, Key
+from flan_jax.evaluation.answering import Output
 from flan_jax.evaluation.answers import equality, extraction, self_consistency
 from flan_jax.evaluation.answers.ranking import rankings
 from flan_jax.evaluation.journal import Journal
@@ -27,8 +28,8 @@ BATCH_OUTPUTS = 512
 class Answers(Protocol):
   """What is asked of a checkpoint: `answering.Answerer` does it."""
 
-  def answers(self, prompts: Sequence[str], **options: Any) -> Iterator[tuple[int, list[str]]]:
-    """As `Answerer.answers`."""
+  def outputs(self, prompts: Sequence[str], **options: Any) -> Iterator[tuple[int, list[Output]]]:
+    """As `Answerer.outputs`."""
 
   def log_probabilities(self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], **options: Any):
     """As `Answerer.log_probabilities`."""
@@ -136,8 +137,8 @@ def _written(
   """Those whose answer is read out of what the model writes."""
   first = batch[0]  # the others are decoded as it is
   search = Greedy() if first.n == 1 else manner.sample
-  outputs: dict[int, list[str]] = {}
-  for index, texts in answerer.answers(
+  outputs: dict[int, list[Output]] = {}
+  for index, several in answerer.outputs(
     [each.question.prompt for each in batch],
     search=search,
     samples=first.n,
@@ -146,10 +147,15 @@ def _written(
     max_new_tokens=first.max_new_tokens,
     stop=first.stop,
   ):
-    outputs[index] = texts
+    outputs[index] = several
     advance(1)
-  found = [read(each, outputs[index]) for index, each in enumerate(batch)]
+  found = [_read(each, outputs[index]) for index, each in enumerate(batch)]
   return _with_targets(found, answerer) if manner.targets else found
+
+
+def _read(asked: Asked, outputs: Sequence[Output]) -> Answered:
+  found = read(asked, [output.text for output in outputs])
+  return dataclasses.replace(found, ended=outputs[0].ended) if asked.n == 1 else found
 
 
 def _sampling_id(asked: Asked) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from flan_jax.evaluation import asking
 from flan_jax.evaluation.answered import Answered
-from flan_jax.evaluation.held_out.results import Compared
+from flan_jax.evaluation.held_out.rows import Compared
 from flan_jax.evaluation.suites.question import Question
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from flan_jax.decoding.batching import slot_length
 from flan_jax.evaluation import asking
+from flan_jax.evaluation.answering import Output
 from flan_jax.evaluation.asking import Asked, Manner
 from flan_jax.evaluation.suites.question import Question
 from tests.evaluation.untrained import StandIn
@@ -88,8 +89,8 @@ class OneOutput:
   def __init__(self, output):
     self.output, self.scored = output, []
 
-  def answers(self, prompts, **_):
-    return ((index, [self.output]) for index in range(len(prompts)))
+  def outputs(self, prompts, **_):
+    return ((index, [Output(self.output)]) for index in range(len(prompts)))
 
   def log_probabilities(self, prompts, candidates, *, prefixes=None, eos=True):
     self.scored += [prefix + target for prefix, (target,) in zip(prefixes, candidates, strict=True)]

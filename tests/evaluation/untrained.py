@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from flan_jax.data.vocabularies import EXTRA_IDS, Vocabulary, load_vocabulary
 from flan_jax.decoding.selection import Greedy
+from flan_jax.evaluation.answering import Output
 from flan_jax.interop import checkpoints as layout
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
@@ -42,16 +43,17 @@ class StandIn:
     self.asked: list[str] = []
     self._pause = pause
 
-  def answers(
+  def outputs(
     self, prompts: Sequence[str], *, search=None, samples=1, seed=0, ids=None, max_new_tokens=None, stop=()
-  ) -> Iterator[tuple[int, list[str]]]:
+  ) -> Iterator[tuple[int, list[Output]]]:
     """The last prompt finishes first."""
     assert (samples == 1) == isinstance(search, Greedy)
     for index in reversed(range(len(prompts))):
       time.sleep(self._pause)
       self.asked.append(prompts[index])
       drawn = [_number(prompts[index], *([seed, ids[index], i] if samples > 1 else [])) for i in range(samples)]
-      yield index, [f"I count. So the answer is {each % 7}." if each % 3 else "I do not know" for each in drawn]
+      texts = [f"I count. So the answer is {each % 7}." if each % 3 else "I do not know" for each in drawn]
+      yield index, [Output(text) for text in texts]
 
   def log_probabilities(
     self, prompts: Sequence[str], candidates: Sequence[Sequence[str]], *, prefixes=None, eos=True

@@ -12,7 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from flan_jax.atomic import write_atomically
-from flan_jax.evaluation.held_out.results import FORMATS, Average, Results, averages_by_cluster, averages_by_split
+from flan_jax.evaluation.held_out.averages import Average, averages_by_cluster, averages_by_split
+from flan_jax.evaluation.held_out.results import Results
+from flan_jax.evaluation.held_out.rows import FORMATS
 from flan_jax.evaluation.intervals import Interval
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; grey for what there was before.

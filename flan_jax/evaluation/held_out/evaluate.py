@@ -20,8 +20,11 @@ from flan_jax.evaluation import asking, journal
 from flan_jax.evaluation.answered import Answered, write_answered
 from flan_jax.evaluation.answering import Answerer, Described
 from flan_jax.evaluation.asking import Asked, Manner
-from flan_jax.evaluation.held_out.examples import as_question, formats_of, held_out_prompts
-from flan_jax.evaluation.held_out.results import Compared, Results, draw_samples, rows_of
+from flan_jax.evaluation.held_out.differences import differences, headlines
+from flan_jax.evaluation.held_out.examples import formats_of, held_out_questions, opened, training_answers
+from flan_jax.evaluation.held_out.results import Results, draw_samples
+from flan_jax.evaluation.held_out.rows import Compared, rows_of
+from flan_jax.evaluation.held_out.training_answers import TrainingAnswers
 from flan_jax.evaluation.identity import of_checkpoint, of_questions
 from flan_jax.interop import loading
 
@@ -43,6 +46,8 @@ class Request:
     formats: names of formats; a task is asked in those that its type has.
     examples: the most held-out examples of a task in each format.
     unseen_wordings: asks zero-shot in the wordings that no run trains on.
+    rank: how the choices of prompts are ranked as well (see `ranking.RANKS`); None does not.
+    swap: asks examples that have another instruction under that one, too.
     max_input_tokens: few-shot prompts drop exemplars until they fit; None for the length it was trained with.
     max_new_tokens: an output is cut there; None for the length it was trained with.
     vocabulary: for checkpoints that carry none; a name or a SentencePiece file.
@@ -58,6 +63,8 @@ class Request:
   shots: tuple[int, int] = DEFAULT_SHOTS
   seed: int = 0
   unseen_wordings: bool = False
+  rank: str | None = None
+  swap: bool = False
   max_input_tokens: int | None = None
   max_new_tokens: int | None = None
   vocabulary: str | None = None
@@ -84,12 +91,13 @@ def evaluate(
   paths = {"after": request.checkpoint, **({} if request.before is None else {"before": request.before})}
   sources = {which: loading.open_source(path) for which, path in paths.items()}
   after, *_ = [Described.of(source, request.vocabulary, request.data_dir) for source in sources.values()]
-  asked = _asked(request, after.fits(request.max_input_tokens))
+  asked, answers = _asked(request, after.fits(request.max_input_tokens))
   with _folder(output) as folder:
     answered = {which: _answered(request, which, source, asked, folder, say) for which, source in sources.items()}
     compared = [Compared(*each) for each in zip(*answered.values(), strict=True)]
-    rows = rows_of(compared, after.trained_tasks or ())
-    results = Results(_about(request, after.trained_tasks), rows, draw_samples(compared, rows))
+    rows = rows_of(compared, after.trained_tasks or (), answers)
+    found = draw_samples(compared, rows), differences(compared, rows), headlines(compared, rows)
+    results = Results(_about(request, after.trained_tasks), rows, *found)
     for which, file in PREDICTIONS.items():
       if which in answered:
         write_answered(folder / file, answered[which])
@@ -118,7 +126,8 @@ def _answered(
 ) -> list[Answered]:
   """What a checkpoint answers, by its journal."""
   path = folder / JOURNALS[which]
-  manner = Manner(targets=False)  # results need none, and it would be a second pass over every prompt
+  # Results need no targets, and they would be a second pass over every prompt.
+  manner = Manner(rank=request.rank or "sum", targets=False)
   with journal.opened(path, _identity(request, source, asked), makes_room=True) as kept:
     if kept.answered:
       say(f"{path}: {len(kept.answered):,} of {len(asked):,} prompts have been answered ({which})")
@@ -130,7 +139,7 @@ def _identity(request: Request, source: loading.Source, asked: Sequence[Asked]) 
   return {
     "checkpoint": of_checkpoint(source),
     "held_out": of_questions([each.question for each in asked]),
-    "decoding": {"max_new_tokens": request.max_new_tokens},
+    "decoding": {"max_new_tokens": request.max_new_tokens, "rank": request.rank},
     "vocabulary": request.vocabulary,
   }
 
@@ -150,29 +159,23 @@ def _formats_of(request: Request, task: str) -> tuple[str, ...]:
   return formats_of(task, request.formats, request.data_dir, request.unseen_wordings)
 
 
-def _asked(request: Request, fits: Callable[[str], bool]) -> list[Asked]:
-  asked = []
+def _asked(request: Request, fits: Callable[[str], bool]) -> tuple[list[Asked], dict[str, TrainingAnswers]]:
+  """All questions, and what the training answers of each task that has some say."""
+  asked, answers = [], {}
   with progress.shown("rendering held-out examples", len(request.tasks), "tasks") as advance:
     for task in request.tasks:
       formats = _formats_of(request, task)
       if formats:
-        prompts = held_out_prompts(
-          task,
-          request.data_dir,
-          formats,
-          request.examples,
-          seed=request.seed,
-          shots=request.shots,
-          fits=fits,
-          unseen_wordings=request.unseen_wordings,
-        )
-        cluster = specs.get_task(task, request.data_dir).cluster
-        questions = (as_question(prompt, request.name, cluster) for prompt in prompts)
+        how = {name: getattr(request, name) for name in ("seed", "shots", "unseen_wordings")}
+        renderer = opened(task, request.data_dir, formats, **how)
+        ways = {"fits": fits, "rank": request.rank is not None, "swap": request.swap}
+        questions = held_out_questions(renderer, formats, request.examples, request.name, seed=request.seed, **ways)
         asked += [Asked(question, 1, request.max_new_tokens) for question in questions]
+        answers[task] = training_answers(renderer)
       advance(1)
   if not asked:
     raise UsageError(f"no task of {request.name} has a held-out example: there is nothing to ask")
-  return asked
+  return asked, answers
 
 
 def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
@@ -186,6 +189,8 @@ def _about(request: Request, trained_tasks: tuple[str, ...] | None) -> dict:
     "shots": list(request.shots),
     "seed": request.seed,
     "unseen_wordings": request.unseen_wordings,
+    "rank": request.rank,
+    "swap": request.swap,
     "notes": [*_notes_on_training(request, trained_tasks), *_notes_on_tasks(request)],
   }
 

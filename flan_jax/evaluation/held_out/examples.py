@@ -1,13 +1,18 @@
 """Which prompts are asked: held-out examples of a task, drawn by hash, in each format that the task has."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from flan_jax.data import specs
 from flan_jax.data.formats import DEFAULT_SHOTS, FORMATS
 from flan_jax.data.rendering import Rendered, Renderer
 from flan_jax.data.sources import Example
 from flan_jax.draws import hash64
+from flan_jax.evaluation.held_out import ways
+from flan_jax.evaluation.held_out.training_answers import TrainingAnswers
 from flan_jax.evaluation.suites.question import Question
 
 
@@ -19,6 +24,31 @@ def formats_of(
   if unseen_wordings:
     return ("zero_shot",) if kind.evaluation_wordings and "zero_shot" in asked else ()
   return tuple(name for name in asked if name in kind.wordings)
+
+
+def opened(
+  task: str,
+  data_dir: Path | None,
+  formats: Sequence[str],
+  *,
+  seed: int = 0,
+  shots: tuple[int, int] = DEFAULT_SHOTS,
+  unseen_wordings: bool = False,
+) -> Renderer:
+  """The renderer of a task's held-out prompts.
+
+  Args:
+    task: full name.
+    data_dir: the user's data folder; None for generated tasks.
+    formats: names out of `formats_of(task, ...)`.
+    seed: of the rendering.
+    shots: (fewest, most) exemplars of few-shot prompts.
+    unseen_wordings: asks in the wordings that are kept for evaluation.
+
+  Raises:
+    MissingDataError: the task's file is not there.
+  """
+  return Renderer(task, data_dir, seed, [(name, 1) for name in formats], shots, unseen_wordings=unseen_wordings)
 
 
 def held_out_prompts(
@@ -35,34 +65,81 @@ def held_out_prompts(
   """Up to n held-out examples of a task in each format: the same examples in all, so that formats can be compared.
 
   Args:
-    task: full name.
-    data_dir: the user's data folder; None for generated tasks.
-    formats: names out of `formats_of(task, ...)`.
+    task, data_dir, formats, shots, unseen_wordings: see `opened`.
     n: the most examples for each format; there are fewer where fewer are held out (or have a rationale).
     seed: of the order of the examples and of their rendering.
-    shots: (fewest, most) exemplars of few-shot prompts.
     fits: whether a prompt is short enough; exemplars are dropped one at a time, down to one, until it is. A query is
       never cut and never left out: relative positions have no end.
-    unseen_wordings: asks in the wordings that are kept for evaluation.
 
   Raises:
     MissingDataError: the task's file is not there.
   """
-  renderer = Renderer(task, data_dir, seed, [(name, 1) for name in formats], shots, unseen_wordings=unseen_wordings)
-  examples = [renderer.source[int(index)] for index in renderer.splits.held_out]
-  examples.sort(key=lambda example: hash64(seed, task, example.id, "evaluated"))
-  prompts = []
+  renderer = opened(task, data_dir, formats, seed=seed, shots=shots, unseen_wordings=unseen_wordings)
+  drawn = _drawn(renderer, seed)
+  return [_fitted(renderer, each, name, fits) for name in formats for each in _asked_in(name, drawn)[:n]]
+
+
+def held_out_questions(
+  renderer: Renderer,
+  formats: Sequence[str],
+  n: int,
+  suite: str,
+  *,
+  seed: int = 0,
+  fits: Callable[[str], bool] = lambda prompt: True,
+  rank: bool = False,
+  swap: bool = False,
+) -> list[Question]:
+  """As `held_out_prompts`, as questions, each followed by the other ways in which its example is asked.
+
+  Args:
+    renderer: as `opened` gives it.
+    suite: the name of what is measured: a task's or a mixture's.
+    rank: also to rank the choices of prompts that have some, but for prompts that ask to reason first.
+    swap: also under the other instruction of examples that have one, in the formats where it can matter.
+  """
+  found = []
+  drawn = _drawn(renderer, seed)
   for name in formats:
-    rationale = FORMATS[name].rationale
-    fitting = [example for example in examples if not rationale or "rationale" in example.fields]
-    prompts += [_fitted(renderer, example, name, fits) for example in fitting[:n]]
-  return prompts
+    for example in _asked_in(name, drawn)[:n]:
+      question = as_question(_fitted(renderer, example, name, fits), suite, renderer.spec.cluster)
+      found.append(question)
+      if rank and question.choices and not FORMATS[name].rationale:
+        found.append(dataclasses.replace(question, variant=ways.variant(name, ways.RANKED), ranked=True))
+      if swap and name in _SWAPPABLE and renderer.can_swap(example):
+        other = as_question(_fitted(renderer, example, name, fits, swapped=True), suite, renderer.spec.cluster)
+        found.append(dataclasses.replace(other, variant=ways.variant(name, ways.SWAPPED)))
+  return found
 
 
-def _fitted(renderer: Renderer, example: Example, name: str, fits: Callable[[str], bool]) -> Rendered:
-  rendered = renderer.render(example, format=name)
+def training_answers(renderer: Renderer) -> TrainingAnswers:
+  """What the answers of a task's training examples say; of one for evaluation only, those of all its examples."""
+  splits = renderer.splits
+  there = splits.train if len(splits.train) else splits.held_out
+  chosen = there[np.unique(np.linspace(0, len(there) - 1, min(len(there), _READ)).astype(int))]
+  return TrainingAnswers.of(renderer.answers(renderer.source[int(index)]) for index in chosen)
+
+
+# Examples, evenly over a larger task: its commonest answer is among them, and so are its usual words.
+_READ = 2000
+# In which another instruction asks for another answer, and for nothing before it.
+_SWAPPABLE = ("zero_shot", "few_shot", "continuation")
+
+
+def _drawn(renderer: Renderer, seed: int) -> list[Example]:
+  """The held-out examples in an order that is drawn."""
+  examples = [renderer.source[int(index)] for index in renderer.splits.held_out]
+  return sorted(examples, key=lambda example: hash64(seed, renderer.spec.name, example.id, "evaluated"))
+
+
+def _asked_in(name: str, examples: Sequence[Example]) -> list[Example]:
+  return [example for example in examples if not FORMATS[name].rationale or "rationale" in example.fields]
+
+
+def _fitted(renderer: Renderer, example: Example, name: str, fits: Callable[[str], bool], **options: bool) -> Rendered:
+  rendered = renderer.render(example, format=name, **options)
   while rendered.shots > 1 and not fits(rendered.inputs):
-    rendered = renderer.render(example, format=name, shots=rendered.shots - 1)
+    rendered = renderer.render(example, format=name, shots=rendered.shots - 1, **options)
   return rendered
 
 

@@ -1,4 +1,4 @@
-"""Results on a terminal: the summary, the clusters, three prompts. In a pipe the same, plain."""
+"""Results on a terminal: the scores, the clusters, the headline, three prompts. In a pipe the same, plain."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,14 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from flan_jax import terminal
-from flan_jax.evaluation.held_out.results import (
-  FORMATS,
-  SPLITS,
-  Average,
-  Results,
-  averages_by_cluster,
-  averages_by_split,
-)
+from flan_jax.evaluation.held_out.averages import Average, averages_by_cluster, averages_by_split
+from flan_jax.evaluation.held_out.results import Results
+from flan_jax.evaluation.held_out.rows import FORMATS, MEASURES, SPLITS
 from flan_jax.evaluation.intervals import Interval
 
 _PROMPT_LINES = 12
@@ -24,9 +19,14 @@ _PROMPT_LINES = 12
 def print_results(results: Results, console: Console | None = None) -> None:
   """Prints the summary by split and format, the breakdown by cluster, the sampled prompts and the notes."""
   console = console or terminal.console()
+  averages = averages_by_split(results.rows)
   console.print()
-  console.print(_summary(results))
+  console.print(_summary(averages))
+  console.print(_other_scores(averages))
   console.print(_clusters(results))
+  for line in (*_headlines(results), *_differences(results)):
+    console.print(line)
+  console.print()
   for number, sample in enumerate(results.samples, start=1):
     console.print(f"[bold]Prompt {number} of {len(results.samples)}[/], drawn by hash: {escape(_origin(sample))}")
     _print_sample(console, sample)
@@ -34,8 +34,7 @@ def print_results(results: Results, console: Console | None = None) -> None:
     console.print(f"[yellow]Note:[/] {escape(note)}")
 
 
-def _summary(results: Results) -> Table:
-  averages = averages_by_split(results.rows)
+def _summary(averages: Sequence[Average]) -> Table:
   compared = all(average.before is not None for average in averages)
   table = _empty("Exact match, mean over tasks, with 95% interval")
   for heading in ("tasks", "format"):
@@ -54,6 +53,47 @@ def _summary(results: Results) -> Table:
     figures = (f"{average.tasks}", f"{average.n:,}", _percent(average.chance or None))
     table.add_row(SPLITS[average.split], FORMATS[average.format], *figures, *before, after)
   return table
+
+
+def _other_scores(averages: Sequence[Average]) -> Table:
+  """What was measured beside accuracy, without intervals as the clusters are."""
+  others = [measure for measure in MEASURES if measure != "accuracy"]
+  measured = [measure for measure in others if any(average.score(measure) is not None for average in averages)]
+  table = _empty("Beside it")
+  for heading in ("tasks", "format"):
+    table.add_column(heading)
+  for heading in measured:
+    table.add_column(heading, justify="right")
+  for average, new_split in _with_breaks(averages):
+    if new_split:
+      table.add_section()
+    cells = [_change(average, measure) for measure in measured]
+    table.add_row(SPLITS[average.split], FORMATS[average.format], *cells)
+  return table
+
+
+def _headlines(results: Results) -> Iterator[str]:
+  """A line a split: what the best way to prompt the checkpoint before gives, and what the one after does."""
+  for each in results.headlines:
+    if each.cluster is None:
+      best = f"{_percent(each.before)} before ({FORMATS[each.before_format]}, the best of its formats)"
+      after = f"[bold]{_percent(each.after)}[/] after ({FORMATS[each.after_format]})"
+      gain = _points(each.gain, each.gain_ci)
+      yield f"{SPLITS[each.split].capitalize()}, {each.tasks} tasks: {best} → {after}, {gain}"
+
+
+def _differences(results: Results) -> Iterator[str]:
+  """A line for each checkpoint, split and pair of formats."""
+  for each in results.differences:
+    if each.cluster is None:
+      pair = f"{FORMATS[each.format]} minus {FORMATS[each.without]}"
+      difference = _points(each.difference, each.difference_ci)
+      yield f"{SPLITS[each.split].capitalize()}, {pair} ({each.which}, the same {each.n:,} examples): {difference}"
+
+
+def _points(change: float, interval: Interval) -> str:
+  low, high = (f"{100 * end:+.0f}" for end in interval)
+  return f"[bold]{100 * change:+.1f}[/] points [dim]{escape(f'[{low}, {high}]')}[/dim]"
 
 
 def _clusters(results: Results) -> Table:
@@ -94,11 +134,12 @@ def _with_interval(share: float, interval: Interval) -> str:
   return f"{_percent(share)} [dim]{escape(f'[{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]')}[/dim]"
 
 
-def _change(average: Average | None) -> str:
-  if average is None:
+def _change(average: Average | None, measure: str = "accuracy") -> str:
+  if average is None or average.score(measure) is None:
     return ""
-  before = "" if average.before is None else f"{100 * average.before:.1f} → "
-  return f"{before}[bold]{_percent(average.after)}[/]"
+  earlier = average.score(measure, "before")
+  before = "" if earlier is None else f"{100 * earlier:.1f} → "
+  return f"{before}[bold]{_percent(average.score(measure))}[/]"
 
 
 def _origin(sample: dict) -> str:

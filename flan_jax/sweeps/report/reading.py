@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from flan_jax.evaluation.held_out.results import FORMATS
+from flan_jax.evaluation.held_out.rows import FORMATS
 from flan_jax.evaluation.suite_runs.normalised import TERMS, normalised
 from flan_jax.sweeps.results import columns
 from flan_jax.sweeps.sweep import NORMALISED_AVERAGE, Value

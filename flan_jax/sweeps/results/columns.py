@@ -45,7 +45,9 @@ OBSERVATION = {
   "cluster": "string",  # cluster or group; '' of an average over all
   "task": "string",  # '' of an average; of a suite those that its average is made of
   "variant": "string",  # format of a mixture's prompts, mode of a suite's (with n > 1 'cot@40'); '' of them together
-  "metric": "string",  # 'exact_match', ...; 'normalised' of chance-corrected averages; 'normalised_average' of the four
+  # Of a mixture: 'accuracy' and what else of held_out/rows.py's MEASURES was measured. Of a suite: 'exact_match', ...;
+  # 'normalised' of chance-corrected averages; 'normalised_average' of the four.
+  "metric": "string",
   "step": "int64",  # of the checkpoint, or of the loss
   "value": "double",  # a share of 1, or nats
   "n": "int64",  # questions

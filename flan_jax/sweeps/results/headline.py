@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flan_jax.errors import FlanJaxError
-from flan_jax.evaluation.held_out.results import Row, averages_by_split
+from flan_jax.evaluation.held_out.averages import averages_by_split
+from flan_jax.evaluation.held_out.rows import Row
 from flan_jax.sweeps.plan import EVALUATIONS
 from flan_jax.sweeps.sweep import NORMALISED_AVERAGE
 
@@ -99,7 +100,9 @@ def _read(path: pathlib.Path, written: int) -> Mapping[str, Any]:
 
 
 def _of_mixture(content: Mapping[str, Any], variant: str, fresh: bool) -> Score | None:
-  averages = {each["split"]: each for each in content["averages"] if each["format"] == variant}
+  averages = {
+    each["split"]: each for each in content["averages"] if each["format"] == variant and each["cluster"] is None
+  }
   if fresh and "seen" in averages:
     mine = [row for row in rows(content, fresh) if row.format == variant]
     averages = {each.split: dataclasses.asdict(each) for each in averages_by_split(mine)}

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flan_jax.errors import FlanJaxError
-from flan_jax.evaluation.held_out.results import Average, Row, averages_by_cluster, averages_by_split
+from flan_jax.evaluation.held_out.averages import Average, averages_by_cluster, averages_by_split
+from flan_jax.evaluation.held_out.rows import MEASURES, Row
 from flan_jax.sweeps.plan import PlannedRun
 from flan_jax.sweeps.results import headline
 
@@ -27,38 +28,52 @@ def observations(run: PlannedRun, evaluation: str, step: int | None) -> list[dic
   try:
     if "suites" in content:
       return [{**common, **each} for each in _of_suites(content)]
-    return [{**common, **each} for each in _of_mixture(headline.rows(content, run.fresh), content["about"]["name"])]
+    return [{**common, **each} for each in _of_mixture(content, run.fresh)]
   except (KeyError, TypeError, AttributeError, ValueError) as error:
     path = headline.path_of(run.folder, evaluation)
     raise FlanJaxError(f"{path}: not the results of an evaluation ({type(error).__name__}: {error})") from None
 
 
-def _of_mixture(rows: Sequence[Row], mixture: str) -> Iterator[dict[str, Any]]:
+def _of_mixture(content: Mapping[str, Any], fresh: bool) -> Iterator[dict[str, Any]]:
+  rows = headline.rows(content, fresh)
+  suite = {"suite": content["about"]["name"]}
   for row in rows:
-    yield {**_held_out(row, mixture), "task": row.task, "no_answer": row.no_answer_after}
-  for average in (*averages_by_cluster(rows), *averages_by_split(rows)):
+    yield from ({**suite, "task": row.task, **each} for each in _measured(row, row.no_answer_after))
+  for average in _averages(content, rows, fresh):
     silent = (
       row.no_answer_after
       for row in rows
       if (row.split, row.format) == (average.split, average.format) and average.cluster in (None, row.cluster)
     )
-    yield {**_held_out(average, mixture), "task": "", "no_answer": statistics.fmean(silent)}
+    yield from ({**suite, "task": "", **each} for each in _measured(average, statistics.fmean(silent)))
 
 
-def _held_out(found: Row | Average, mixture: str) -> dict[str, Any]:
-  low, high = found.after_ci
-  return {
-    "suite": mixture,
-    "split": found.split,
-    "cluster": found.cluster or "",
-    "variant": found.format,
-    "metric": "exact_match",
-    "value": found.after,
-    "n": found.n,
-    "low": low,
-    "high": high,
-    "chance": found.chance,
-  }
+def _averages(content: Mapping[str, Any], rows: Sequence[Row], fresh: bool) -> list[Average]:
+  """Those of clusters before those of splits: as they are written, where they are of the rows' splits."""
+  written = [] if fresh else content["averages"]
+  if all(each["cluster"] is None for each in written):  # from before there were averages of clusters
+    return [*averages_by_cluster(rows), *averages_by_split(rows)]
+  return [Average.from_json(each) for each in sorted(written, key=lambda each: each["cluster"] is None)]
+
+
+def _measured(found: Row | Average, no_answer: float) -> Iterator[dict[str, Any]]:
+  """Every measure that was taken, accuracy first."""
+  for measure in MEASURES:
+    value = found.score(measure)
+    if value is not None:
+      low, high = found.interval(measure)
+      yield {
+        "split": found.split,
+        "cluster": found.cluster or "",
+        "variant": found.format,
+        "metric": measure,
+        "value": value,
+        "n": found.asked(measure),
+        "low": low,
+        "high": high,
+        "chance": {"valid": None, "corrected": 0.0, "swap": 0.0}.get(measure, found.chance),
+        "no_answer": no_answer if measure == "accuracy" else None,
+      }
 
 
 def _of_suites(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

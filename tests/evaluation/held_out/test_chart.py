@@ -4,7 +4,8 @@ import pytest
 from matplotlib import image
 
 from flan_jax.evaluation.held_out.chart import draw_chart
-from flan_jax.evaluation.held_out.results import Results, rows_of
+from flan_jax.evaluation.held_out.results import Results
+from flan_jax.evaluation.held_out.rows import rows_of
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def made(compared):
 def test_draws_a_png_with_a_margin(made, before, formats, tmp_path):
   chosen = made if before else [each._replace(before=None) for each in made]
   chosen = [each for each in chosen if formats == 2 or each.after.variant == "cot"]
-  draw_chart(Results({}, rows_of(chosen, {"c.seen"}), []), tmp_path / "chart.png")
+  draw_chart(Results({}, rows_of(chosen, {"c.seen"}, {}), []), tmp_path / "chart.png")
   pixels = image.imread(tmp_path / "chart.png")[..., :3]
   assert pixels.shape[0] > 200
   assert pixels.shape[1] > 600

@@ -12,6 +12,7 @@ from flan_jax.data.vocabularies import load_vocabulary
 from flan_jax.draws import hash64
 from flan_jax.errors import UsageError
 from flan_jax.evaluation import asking, journal
+from flan_jax.evaluation.answering import Output
 from flan_jax.evaluation.held_out import evaluate as evaluation
 from flan_jax.evaluation.held_out.evaluate import Request, evaluate
 from flan_jax.evaluation.held_out.examples import formats_of, held_out_prompts
@@ -33,12 +34,12 @@ class Scripted:
     self._script = script
     self._dies_after = dies_after
 
-  def answers(self, prompts, **_):
+  def outputs(self, prompts, **_):
     for index, prompt in reversed(list(enumerate(prompts))):
       if len(self.asked) == self._dies_after:
         raise KeyboardInterrupt
       self.asked.append(prompt)
-      yield index, [self._script.get(prompt, "")]
+      yield index, [Output(self._script.get(prompt, ""))]
 
 
 @pytest.fixture(scope="module")

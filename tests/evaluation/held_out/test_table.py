@@ -6,7 +6,8 @@ import io
 import pytest
 from rich.console import Console
 
-from flan_jax.evaluation.held_out.results import Results, draw_samples, rows_of
+from flan_jax.evaluation.held_out.results import Results, draw_samples
+from flan_jax.evaluation.held_out.rows import rows_of
 from flan_jax.evaluation.held_out.table import print_results
 
 
@@ -20,7 +21,7 @@ def made(compared):
 
 
 def printed(made, width=100, notes=()):
-  rows = rows_of(made, {"c.seen"})
+  rows = rows_of(made, {"c.seen"}, {})
   console = Console(file=io.StringIO(), width=width)
   print_results(Results({"notes": list(notes)}, rows, draw_samples(made, rows)), console)
   return console.file.getvalue()

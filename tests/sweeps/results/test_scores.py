@@ -9,8 +9,9 @@ import time
 import pytest
 
 from flan_jax.errors import FlanJaxError
-from flan_jax.evaluation.held_out.results import Results, Row
-from flan_jax.evaluation.intervals import mean_over_tasks, wilson
+from flan_jax.evaluation.held_out.results import Results
+from flan_jax.evaluation.held_out.rows import Row
+from flan_jax.evaluation.intervals import mean_over_clusters, wilson
 from flan_jax.sweeps.plan import EVALUATIONS, PlannedRun
 from flan_jax.sweeps.results import columns, scores
 from flan_jax.sweeps.results.headline import Score, headline
@@ -42,12 +43,14 @@ def of_mixture(*rows: Row) -> dict:
 
 
 ROWS = (row("a", 4), row("b", 10, 40), row("x", 18, cluster="d"), row("s", 20, split="seen"))
+HELD_OUT = mean_over_clusters(tuple(each.tally("accuracy") for each in ROWS[:3]))
 
 
 def test_scores_of_a_mixture_are_its_rows_and_their_averages(run):
   put(run, of_mixture(*ROWS))
   found = scores.observations(run, "e", STEP)
   assert all(set(each) <= set(columns.OBSERVATION) for each in found)
+  assert {each["metric"] for each in found} == {"accuracy"}  # nothing else was measured
   tasks = {each["task"]: each for each in found if each["task"]}
   assert {task: (each["value"], each["n"], each["low"], each["high"]) for task, each in tasks.items()} == {
     each.task: (each.after, each.n, *each.after_ci) for each in ROWS
@@ -56,10 +59,34 @@ def test_scores_of_a_mixture_are_its_rows_and_their_averages(run):
   assert list(means) == [("seen", "c"), ("held_out", "c"), ("held_out", "d"), ("seen", ""), ("held_out", "")]
   whole = means["held_out", ""]
   assert whole["value"] == pytest.approx((0.2 + 0.25 + 0.9) / 3)
-  assert (whole["low"], whole["high"]) == mean_over_tasks([(4, 20), (10, 40), (18, 20)])
+  assert (whole["low"], whole["high"]) == HELD_OUT
   assert (whole["n"], whole["chance"], whole["no_answer"]) == (80, 0.25, pytest.approx(0.1))
   assert {each["suite"] for each in found} == {"demo_held_out"}
   assert {each["step"] for each in found} == {STEP}
+
+
+def test_every_measure_is_there_where_it_was_taken(run):
+  """As results.json has it, averages too."""
+  measured = {
+    "valid_after": 0.9,
+    "corrected_after": 0.4,
+    "rank_after": 0.5,
+    "swap_after": 0.25,
+    "ranked": 10,
+    "pairs": 8,
+  }
+  rows = [dataclasses.replace(row("a", 11), **measured), dataclasses.replace(row("b", 11), valid_after=0.5)]
+  put(run, of_mixture(*rows))
+  found = scores.observations(run, "e", STEP)
+  of_task = {each["metric"]: each for each in found if each["task"] == "a"}
+  expected = {"accuracy": (0.55, 20), "valid": (0.9, 20), "corrected": (0.4, 20), "rank": (0.5, 10), "swap": (0.25, 8)}
+  assert {name: (each["value"], each["n"]) for name, each in of_task.items()} == expected
+  assert (of_task["rank"]["low"], of_task["rank"]["high"]) == wilson(5, 10)
+  whole = {each["metric"]: each for each in found if not each["task"] and not each["cluster"]}
+  assert {name: each["value"] for name, each in whole.items()} == pytest.approx(
+    {"accuracy": 0.55, "valid": 0.7, "corrected": 0.4, "rank": 0.5, "swap": 0.25}
+  )
+  assert all(each["low"] < each["value"] < each["high"] for each in whole.values())
 
 
 def test_a_fresh_network_has_seen_nothing(run):
@@ -106,8 +133,7 @@ def test_what_has_no_right_answers_has_no_scores(run):
 
 def test_the_headline_is_of_held_out_tasks_or_of_seen_ones_or_over_suites(run):
   put(run, of_mixture(*ROWS))
-  interval = mean_over_tasks([(4, 20), (10, 40), (18, 20)])
-  assert headline(run.folder, "e/cot") == Score(pytest.approx(0.45), *interval, 80, "held_out")
+  assert headline(run.folder, "e/cot") == Score(pytest.approx(0.45), *HELD_OUT, 80, "held_out")
   assert headline(run.folder, "e/zero_shot") is None
   put(run, of_mixture(ROWS[3]))
   assert headline(run.folder, "e/cot") == Score(1.0, *wilson(20, 20), 20, "seen")
