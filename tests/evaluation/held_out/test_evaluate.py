@@ -15,7 +15,7 @@ from flan_jax.evaluation import asking, journal
 from flan_jax.evaluation.answering import Output
 from flan_jax.evaluation.held_out import evaluate as evaluation
 from flan_jax.evaluation.held_out.evaluate import Request, evaluate
-from flan_jax.evaluation.held_out.examples import formats_of, held_out_prompts
+from flan_jax.evaluation.held_out.examples import formats_of, held_out_prompts, held_out_questions, opened
 from flan_jax.evaluation.held_out.results import Results
 from tests.evaluation.untrained import write_checkpoint
 
@@ -26,7 +26,7 @@ LONG = {"inputs": 10_000, "targets": 16}  # no prompt loses an exemplar
 
 
 class Scripted:
-  """Answers each prompt by looking it up; dies after so many answers."""
+  """Answers each prompt by looking it up, and ranks that choice first; dies after so many answers."""
 
   def __init__(self, script, dies_after=10_000):
     self.vocabulary = load_vocabulary("demo")
@@ -40,6 +40,10 @@ class Scripted:
         raise KeyboardInterrupt
       self.asked.append(prompt)
       yield index, [Output(self._script.get(prompt, ""))]
+
+  def log_probabilities(self, prompts, candidates, **_):
+    for index, (prompt, choices) in enumerate(zip(prompts, candidates, strict=True)):
+      yield index, [-float(choice != self._script.get(prompt, "")) for choice in choices]
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +237,30 @@ def test_the_targets_of_the_embedded_collection_are_read_back(models, loads):
   results, compared = evaluate(request)
   assert not [each for each in compared if not each.after.correct]
   assert {row.split for row in results.rows} == {"held_out"}
+
+
+def test_who_ignores_the_instruction_has_no_swap_score(models, loads):
+  """The same answer whatever is asked is right at most once of two."""
+  tasks = ("demo.step_reverse", "demo.step_first")
+  request = Request(models / "nothing", "demo", tasks, examples=6, formats=("zero_shot", "few_shot"), swap=True)
+  renderers = [opened(task, None, request.formats) for task in tasks]
+  asked = [each for one in renderers for each in held_out_questions(one, request.formats, 6, "demo", swap=True)]
+  loads(nothing=Scripted({each.prompt: each.references[0] for each in asked}))
+  obeys, compared = evaluate(request)
+  assert len(compared) == len(asked) == 2 * 2 * 6 * 2
+  assert [(row.n, row.pairs, row.after, row.swap_after) for row in obeys.rows] == [(6, 6, 1.0, 1.0)] * 4
+  deaf = {(each.task, each.id): each.references[0] for each in asked if "+" not in each.variant}
+  loads(nothing=Scripted({each.prompt: deaf[each.task, each.id] for each in asked}))
+  ignores, _ = evaluate(request)
+  assert [(row.after, row.swap_after) for row in ignores.rows] == [(1.0, 0.0)] * 4
+
+
+def test_choices_are_ranked_beside_what_is_written(models, loads):
+  name = next(name for name in specs.task_names("demo") if specs.get_task(name).cluster == "nli")
+  request = Request(models / "nothing", "demo", (name,), examples=8, formats=("zero_shot", "cot"), rank="sum")
+  loads(nothing=Scripted(script(request)))
+  results, compared = evaluate(request)
+  ranked = {row.format: (row.ranked, row.rank_after) for row in results.rows}
+  assert ranked["zero_shot"] == (8, 1.0)
+  assert ranked.get("cot", (0, None)) == (0, None)  # to rank what comes before the reasoning would be another question
+  assert {each.after.choice_scores is None for each in compared if "+" not in each.after.variant} == {True}

@@ -8,7 +8,9 @@ from flan_jax.errors import FlanJaxError
 from flan_jax.evaluation.held_out.averages import averages_by_cluster, averages_by_split
 from flan_jax.evaluation.held_out.results import Results, draw_samples
 from flan_jax.evaluation.held_out.rows import rows_of
-from flan_jax.evaluation.intervals import mean_over_tasks, wilson
+from flan_jax.evaluation.held_out.training_answers import TrainingAnswers
+from flan_jax.evaluation.held_out.ways import RANKED, SWAPPED, variant
+from flan_jax.evaluation.intervals import Tally, mean_over_clusters, wilson
 
 SCHEMA = {"split", "cluster", "task", "format", "n", "chance", "before", "after", "before_ci", "after_ci"}
 
@@ -42,6 +44,42 @@ def test_chance_is_a_mean_over_examples(answered):
   assert rows_of(made, (), {})[0].chance == 0.25
 
 
+def test_chance_is_what_always_saying_the_commonest_answer_gets_where_that_is_more(answered):
+  made = [*answered("c.t", "zero_shot", 6, 10, choices=4), *answered("c.u", "zero_shot", 6, 10)]
+  answers = {"c.t": TrainingAnswers(0.1), "c.u": TrainingAnswers(0.5)}
+  rows = rows_of(made, (), answers)
+  assert [row.chance for row in rows] == [0.25, 0.5]
+  assert [row.corrected_after for row in rows] == pytest.approx([0.35 / 0.75, 0.2])
+  (average,) = averages_by_split(rows)
+  assert average.corrected_after == pytest.approx((0.35 / 0.75 + 0.2) / 2)
+  assert average.corrected_after_ci[0] < average.corrected_after < average.corrected_after_ci[1]
+  always = rows_of(answered("c.v", "zero_shot", 10, 10), (), {"c.v": TrainingAnswers(1.0)})
+  assert always[0].corrected_after == 0.0
+
+
+def test_other_ways_to_ask_are_scores_of_the_same_row(compared):
+  """A pair counts where both of its answers are right: ranks and swaps of examples 0, 1, ..."""
+  made = [
+    *compared("c.t", "zero_shot", 0, 6, 10, choices=2),
+    *compared("c.t", variant("zero_shot", RANKED), 5, 9, 10, choices=2),
+    *compared("c.t", variant("zero_shot", SWAPPED), 8, 8, 8, choices=2),
+    *compared("c.u", "zero_shot", 1, 1, 10),
+  ]
+  rows = rows_of(made, (), {})
+  assert [(row.format, row.n, row.ranked, row.pairs) for row in rows] == [
+    ("zero_shot", 10, 10, 8),
+    ("zero_shot", 10, 0, 0),
+  ]
+  first, second = rows
+  assert (first.after, first.rank_before, first.rank_after) == (0.6, 0.5, 0.9)
+  assert (first.swap_before, first.swap_after) == (0.0, 0.75)
+  assert (second.rank_after, second.swap_after) == (None, None)
+  assert first.interval("swap") == wilson(6, 8)
+  (average,) = averages_by_split(rows)
+  assert (average.rank_after, average.rank_tasks, average.swap_after, average.pairs) == (0.9, 1, 0.75, 8)
+  assert len(draw_samples(made, rows)) == 2
+
+
 def test_without_a_checkpoint_before(made):
   rows = rows_of([each._replace(before=None) for each in made], (), {})
   assert all(row.before is None and row.before_ci is None and row.no_answer_before is None for row in rows)
@@ -53,7 +91,7 @@ def test_averages_weigh_tasks_alike(made):
   held_out = averages_by_split(rows)[1]
   assert (held_out.split, held_out.format, held_out.tasks, held_out.n) == ("held_out", "zero_shot", 2, 22)
   assert held_out.after == pytest.approx((6 / 12 + 2 / 10) / 2)
-  assert held_out.after_ci == mean_over_tasks([(6, 12), (2, 10)])
+  assert held_out.after_ci == mean_over_clusters((Tally("tales", (0, 1), (6, 6)), Tally("tales", (0, 1), (8, 2))))
   assert [average.cluster for average in averages_by_cluster(rows)] == ["lists", "tales", "tales"]
 
 
