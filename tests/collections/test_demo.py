@@ -11,16 +11,10 @@ TASKS = specs.task_names("demo")
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train_demo_vocabulary.py"
 
 
-def test_at_least_forty_tasks_in_six_clusters_each_with_ten_wordings():
-  types = {specs.get_task(task).type for task in TASKS}
-  assert len(TASKS) >= 40
-  assert len({specs.get_task(task).cluster for task in TASKS}) >= 6
-  assert all(len(specs.get_type(name).wordings["zero_shot"]) >= 10 for name in types)
-
-
-@pytest.mark.parametrize("task", [task for task in TASKS if "chain" not in task])
-def test_every_task_has_examples_to_ask(task):
-  assert len(rendering.Renderer(task).splits.held_out) >= 15
+@pytest.mark.slow
+def test_every_task_has_examples_to_ask():
+  for task in TASKS:
+    assert len(rendering.Renderer(task).splits.held_out) >= 10, task
 
 
 @pytest.mark.parametrize("task", [*TASKS[:14:5], "demo.odd_one_out_of_4", "demo.sum_loss", "demo.to_words"])

@@ -17,7 +17,7 @@ KIND = re.compile(f"({'|'.join(words.KINDS)})s?$")
 
 def right(text: str, ask: str) -> str:
   """The answer, from the text and the words of the ask alone."""
-  things = text.split(", ")
+  things = re.sub("^an? | in the .*", "", text).split(", ")
   of = [words.kind_of(thing) for thing in things]
   named = KIND.search(ask.removesuffix(" there are").removesuffix(" among these"))
   if named and re.search("count the|how many|number of", ask):
