@@ -1,8 +1,8 @@
-"""Trains the demo's SentencePiece vocabulary on the training prompts of the mixture `demo`.
+"""Trains the demo's SentencePiece vocabulary on the text that the demo's base model is pre-trained on.
 
     python scripts/train_demo_vocabulary.py flan_jax/collections/demo/spiece.model
 
-The held-out clusters' wordings are not in the text: a model meets their new words in pieces, as it would with any
+No prompt is in the text: a model meets the words of instructions that no narrative has in pieces, as it would with any
 vocabulary that was trained before the task was thought of. The same code gives the same file, byte for byte.
 """
 
@@ -15,25 +15,17 @@ from collections.abc import Iterator
 import sentencepiece
 
 from flan_jax import atomic
-from flan_jax.data import mixtures, rendering
+from flan_jax.data import sources, specs
 
-# 924 pieces + 100 sentinels = 1,024 rows: nearly all words of the demo as whole pieces, and every ASCII character.
-PIECES = 924
-EXAMPLES_A_TASK = 300
+# 1,436 pieces + 100 sentinels = 1,536 rows: the words of the narratives as whole pieces, and every ASCII character.
+PIECES = 1436
+DOCUMENTS = 40_000
 
 
-def training_text(mixture: str, examples_a_task: int) -> Iterator[str]:
-  """Prompts and targets of the first training examples of each task, each under two draws of format and wording."""
-  spec = mixtures.get_mixture(mixture)
-  for task in spec.tasks:
-    part = spec.part_of(task)
-    renderer = rendering.Renderer(task, None, 0, *part.manner)
-    for index in renderer.splits.train[:examples_a_task]:
-      example = renderer.source[index]
-      for variant in range(2):
-        rendered = renderer.render(example, variant)
-        yield rendered.inputs
-        yield rendered.targets
+def training_text(documents: int) -> Iterator[str]:
+  """The first documents of demo.narratives."""
+  source = sources.open_source(specs.get_task("demo.narratives"), None)
+  return (source[index].fields["text"] for index in range(documents))
 
 
 def train(text: Iterator[str], pieces: int) -> bytes:
@@ -60,7 +52,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("output", type=pathlib.Path, help="where the .model file goes")
   arguments = parser.parse_args()
-  model = train(training_text("demo", EXAMPLES_A_TASK), PIECES)
+  model = train(training_text(DOCUMENTS), PIECES)
   atomic.write_atomically(arguments.output, model)
   print(f"{arguments.output}: {PIECES} pieces, {len(model):,} bytes")
 

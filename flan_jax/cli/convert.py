@@ -16,7 +16,9 @@ _KINDS, _LAYOUTS, _DTYPES = ("flan_jax", "t5x", "hf"), ("legacy", "orbax"), ("fl
 @click.option("--to", type=click.Choice(_KINDS), default="flan_jax", show_default=True, help="The kind of DST.")
 @click.option("--layout", type=click.Choice(_LAYOUTS), help="Of T5X's files.  [default: legacy]")
 @click.option("--scan/--no-scan", default=None, help="Layers stacked (T5X: its scanned network) or not; as in SRC.")
-@click.option("--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of T5X's or hf's.")
+@click.option(
+  "--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of the parameters in DST."
+)
 @click.option("--vocabulary", metavar="V", help="Goes along: demo, t5 or a SentencePiece file (default: that of SRC).")
 @click.option(
   "--data_dir",

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 def command(checkpoint, prompts, file, max_new_tokens, vocabulary, data_dir, samples, seed, stop, sharding, **options):
   """Answer prompts with CHECKPOINT: the arguments, the lines of --file, or those of standard input.
 
-  CHECKPOINT is a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder.
+  CHECKPOINT is a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder, or demo,
+  the small base model that comes along.
   In a file or on standard input a line is a prompt (\\n in it is a line break), or a JSON object with 'prompt'.
 
   \b

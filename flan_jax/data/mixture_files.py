@@ -104,14 +104,16 @@ def _matching(part: PartEntry, entry: Entry, data_dir: str | None) -> list[specs
       elif (
         (spec.evaluation_only and not entry.evaluation_only)
         or (spec.inverted_of and not part.inverted)
-        or (_OF_A_SUITE.intersection(spec.tags) and not _OF_A_SUITE.intersection(part.tags or ()))
+        or (_WHERE_ASKED.intersection(spec.tags) and not _WHERE_ASKED.intersection(part.tags or ()))
       ):
         continue
       found[spec.name] = spec
   return list(found.values())
 
 
-_OF_A_SUITE = frozenset(["mmlu"])  # tags of tasks that were made of a suite: trained on only where they are asked for
+# Tags of tasks that are trained on only where they are asked for, by tag or by name: those made of a suite, and the
+# texts of a base model, which are no instructions.
+_WHERE_ASKED = frozenset(["mmlu", "pretraining"])
 
 
 def _check_named(spec: specs.TaskSpec, entry: Entry) -> None:

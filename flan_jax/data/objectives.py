@@ -29,6 +29,9 @@ class Objective(Protocol):
   def for_vocabulary(self, vocabulary: Vocabulary) -> "Objective":
     """The same with that vocabulary's ids wherever it names none; raises UsageError where it lacks them."""
 
+  def at(self, window: int) -> "Objective":
+    """What it is in a window of the stream: itself, unless it changes on the way."""
+
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "cases n 2"]:
     """The outcomes between which all others lie, for examples of these lengths; none counts an EOS."""
 
@@ -72,6 +75,9 @@ class SpanCorruption:
     if not vocabulary.sentinels:
       raise UsageError(f"SpanCorruption needs sentinels; the vocabulary {vocabulary.path} has none (extra_ids = 0)")
     return dataclasses.replace(self, sentinels=(vocabulary.size - 1, vocabulary.sentinels))
+
+  def at(self, window: int) -> "SpanCorruption":
+    return self
 
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "1 n 2"]:
     text = lengths.sum(axis=1, dtype=np.int64)
@@ -121,6 +127,9 @@ class PrefixLM:
   """
 
   def for_vocabulary(self, vocabulary: Vocabulary) -> "PrefixLM":
+    return self
+
+  def at(self, window: int) -> "PrefixLM":
     return self
 
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "2 n 2"]:
@@ -182,6 +191,9 @@ class Denoisers:
       modes=tuple(tuple(vocabulary.encode([mode])[0]) if isinstance(mode, str) else mode for mode in self.modes),
     )
 
+  def at(self, window: int) -> "Denoisers":
+    return dataclasses.replace(self, objectives=tuple(objective.at(window) for objective in self.objectives))
+
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "cases n 2"]:
     return np.concatenate([
       objective.extremes(lengths) + np.array([len(mode), 0])
@@ -220,6 +232,56 @@ class Denoisers:
     if any(isinstance(mode, str) for mode in self.modes):
       raise ValueError("the modes of Denoisers are texts yet: take for_vocabulary(...)")
     return self.modes or ((),) * len(self.objectives)
+
+
+@gin.register
+@dataclasses.dataclass(frozen=True)
+class Stages:
+  """One objective after another in one run, as T5 was pre-trained on spans and then adapted to be a language model.
+
+      train.objective = @Stages()
+      Stages.objectives = (@SpanCorruption(), @PrefixLM())
+      Stages.windows = (20,)
+
+  A window of the stream (`train.window` examples) is of one stage, whole. So the switch is at the same example whatever
+  the batch size, and a run that resumes needs to know nothing but its position. The step of the switch follows from the
+  rows that the first windows fill; `flan-jax inspect --run M --step S --row I` shows any of them.
+
+  Attributes:
+    objectives: in their order.
+    windows: how many each of them lasts but the last, which lasts for good.
+  """
+
+  objectives: Sequence[Objective]
+  windows: Sequence[int]
+
+  def __post_init__(self):
+    check_types(self)
+    for name in ("objectives", "windows"):  # gin's users write lists
+      object.__setattr__(self, name, tuple(getattr(self, name)))
+    if len(self.windows) != len(self.objectives) - 1:
+      raise UsageError(
+        f"Stages.windows = {self.windows!r}: one number for each of {len(self.objectives)} objectives but the last"
+      )
+    if any(windows < 1 for windows in self.windows):
+      raise UsageError(f"Stages.windows = {self.windows!r}: each must be at least 1")
+
+  def for_vocabulary(self, vocabulary: Vocabulary) -> "Stages":
+    return dataclasses.replace(
+      self, objectives=tuple(objective.for_vocabulary(vocabulary) for objective in self.objectives)
+    )
+
+  def at(self, window: int) -> Objective:
+    return self.objectives[int(np.searchsorted(np.cumsum(self.windows), window, side="right"))].at(window)
+
+  def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "cases n 2"]:
+    return np.concatenate([objective.extremes(lengths) for objective in self.objectives])
+
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+    raise ValueError("which stage it is depends on the window: take at(window)")
+
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+    raise ValueError("which stage it is depends on the window: take at(window)")
 
 
 def most_taken(

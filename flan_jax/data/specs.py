@@ -122,6 +122,11 @@ class TaskType:
   bare: str = ""
   instruction: tuple[str, ...] = ()
 
+  @property
+  def asks(self) -> bool:
+    """Whether its tasks ask anything: a text to learn from has targets alone."""
+    return any(wording.turn for wording in self.wordings.get("zero_shot", ()))
+
 
 @dataclasses.dataclass(frozen=True)
 class OptionStyle:

@@ -50,6 +50,7 @@ class Plan:
   """The rows of one window; entries of the arrays are examples, ordered by row.
 
   Attributes:
+    window: its number.
     task: int64 [examples], index into the stores.
     example: int64 [examples], index into the task's store.
     epoch: int64 [examples], how often the task had been gone through before.
@@ -58,6 +59,7 @@ class Plan:
     again: names of the tasks that in this window have been gone through in all their variants and begin anew.
   """
 
+  window: int
   task: np.ndarray
   example: np.ndarray
   epoch: np.ndarray
@@ -198,7 +200,7 @@ class Stream:
 
   def taken(self, window: int) -> Int[np.ndarray, "examples sides"]:
     """Tokens that each example of a window takes of each side of its row, EOS included, in the plan's order."""
-    return self._taken(self.plan(window))
+    return self._taken(window, self.plan(window))
 
   def held(self, window: int, alignment: int, shard: tuple[int, int]) -> "Held":
     """The tokens of all rows of a window that are a shard's.
@@ -215,20 +217,20 @@ class Stream:
 
   def _make_plan(self, window: int) -> Plan:
     drawn = self._mixing.draw(window * self._window, self._window)
-    packed = packing.pack(self._taken(drawn), self._shape.capacity)
+    packed = packing.pack(self._taken(window, drawn), self._shape.capacity)
     rows = int(packed.max()) + 1
     row = self._shuffled(window, rows)[packed]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(rows + 1))
     again = tuple(sorted({self.stores[task].task for task in drawn.task[drawn.again].tolist()}))
-    plan = Plan(drawn.task[order], drawn.example[order], drawn.epoch[order], drawn.key[order], starts, again)
+    plan = Plan(window, drawn.task[order], drawn.example[order], drawn.epoch[order], drawn.key[order], starts, again)
     self.note(window, plan)
     return plan
 
-  def _taken(self, chosen: Draw | Plan) -> Int[np.ndarray, "examples sides"]:
+  def _taken(self, window: int, chosen: Draw | Plan) -> Int[np.ndarray, "examples sides"]:
     lengths = self._records.lengths[self._records.first[chosen.task] + chosen.example]
     if self._objective:
-      lengths = self._objective.lengths(lengths, chosen.key)
+      lengths = self._objective.at(window).lengths(lengths, chosen.key)
     return self._shape.taken(lengths)
 
   def _shuffled(self, window: int, rows: int) -> Int64[np.ndarray, "rows"]:
@@ -262,7 +264,7 @@ class Stream:
     wanted = np.flatnonzero(np.repeat(is_mine, counts))
     inputs, targets = self._records.read(self._records.first[plan.task[wanted]] + plan.example[wanted])
     if self._objective:
-      inputs, targets = self._objective.made(inputs, targets, plan.key[wanted])
+      inputs, targets = self._objective.at(plan.window).made(inputs, targets, plan.key[wanted])
     return Held(np.concatenate([[0], np.cumsum(np.where(is_mine, counts, 0))]), plan.task[wanted], inputs, targets)
 
   def _segment(self, plan: Plan, entry: int, row: int, segment: int) -> Segment:

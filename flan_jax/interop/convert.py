@@ -22,7 +22,7 @@ from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.bias_sharing import with_biases
 from flan_jax.interop.checking import TOLERANCE, largest_differences
 from flan_jax.interop.loading import FLAN_JAX, HUGGING_FACE, T5X, Source, open_source
-from flan_jax.interop.tensors import Moments, layers_apart, read_whole
+from flan_jax.interop.tensors import Moments, cast, layers_apart, read_whole
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 
@@ -39,7 +39,7 @@ class Wish:
     to: one of KINDS.
     layout: of T5X: 'legacy' (as for None) or 'orbax'.
     scan: whether layers are stacked; for T5X, whether it is for its scanned network. None: as they are.
-    dtype: of the parameters in T5X's and Hugging Face's files; ours are float32.
+    dtype: of the parameters in the files; ours are float32 wherever an optimizer's state goes along.
     vocabulary: goes along; None takes the source's own.
   """
 
@@ -50,8 +50,6 @@ class Wish:
   vocabulary: Vocabulary | None = None
 
   def __post_init__(self):
-    if self.to == FLAN_JAX and self.dtype != "float32":
-      raise UsageError(f"--dtype {self.dtype}: flan_jax keeps its parameters in float32")
     if self.to != T5X and self.layout is not None:
       raise UsageError(f"--layout {self.layout}: only T5X's checkpoints have layouts (--to t5x)")
     if self.to == HUGGING_FACE and self.scan:
@@ -201,9 +199,14 @@ def _to_t5x(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) 
 def _to_flan_jax(source: Source, folder: pathlib.Path, wish: Wish, notes: list[str]) -> dict[str, Any]:
   scan = source.config.scan_layers if wish.scan is None else wish.scan
   config = dataclasses.replace(source.config, scan_layers=scan)
-  items = {layout.PARAMS: source.parameters(config=config)}
+  parameters = source.parameters(config=config)
+  if wish.dtype != "float32":
+    parameters = {name: jnp.asarray(cast(name, np.asarray(each), wish.dtype)) for name, each in parameters.items()}
+  items = {layout.PARAMS: parameters}
   step = source.step or 0
-  if (moments := source.moments()) is not None:
+  if (moments := source.moments()) is not None and wish.dtype != "float32":
+    notes.append(f"Adafactor's state is left out: no run goes on from parameters in {wish.dtype}, though one can begin")
+  elif moments is not None:
     items[layout.OPTIMIZER] = _adafactor_arrays(config, moments, source.updates())
   elif _has_other_state(source):
     notes.append("the optimizer's state is left out: only Adafactor's is taken along, and this is of another")

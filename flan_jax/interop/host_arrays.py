@@ -31,6 +31,11 @@ class HostArrays:
     """As saved, layers stacked or not; none where there is no such item."""
     return list(self._record["arrays"].get(self._item, {}))
 
+  @property
+  def dtypes(self) -> set[str]:
+    """Of the arrays, as saved."""
+    return {dtype for dtype, _ in self._record["arrays"].get(self._item, {}).values()}
+
   def read(self, name: str) -> np.ndarray:
     """An array, or the layer of a stacked one.
 

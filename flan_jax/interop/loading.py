@@ -16,6 +16,7 @@ from flan_jax.errors import UsageError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import DamagedError
 from flan_jax.interop.host_arrays import HostArrays
+from flan_jax.interop.shipped import located
 from flan_jax.interop.tensors import MOST_LAYERS, Moments, Tensors, check_shapes, layers_apart, place
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model, Params
@@ -75,7 +76,7 @@ class Source:
     """
     wanted = Model(config or self.config).shapes()
     wanted = {name: _sharded(shape, (shardings or {}).get(name)) for name, shape in wanted.items()}
-    if isinstance(self.tensors, OwnTensors) and shardings:
+    if isinstance(self.tensors, OwnTensors) and shardings and self.tensors.are_float32:
       return self.tensors.restore(layout.PARAMS, wanted)  # every process reads its part
     return place(self.tensors.read, wanted)
 
@@ -163,13 +164,15 @@ def open_source(path: str | os.PathLike) -> Source:
   """Recognises what lies at a path, and reads what its arrays are but not the arrays.
 
   Args:
-    path: a MODEL_DIR (its newest checkpoint), MODEL_DIR/checkpoints/STEP, a T5X checkpoint_STEP or a folder of them
-      (its newest; gs://bucket/.../checkpoint_STEP too), or a Hugging Face T5 folder.
+    path: 'demo' (the embedded collection's base model), a MODEL_DIR (its newest checkpoint),
+      MODEL_DIR/checkpoints/STEP, a T5X checkpoint_STEP or a folder of them (its newest; gs://bucket/.../checkpoint_STEP
+      too), or a Hugging Face T5 folder.
 
   Raises:
     UsageError: there is no checkpoint at the path; says what was looked for.
     FlanJaxError: the checkpoint is damaged, or of a network that we have not; names file or parameters.
   """
+  path = located(path)
   where = str(path)
   if "://" in where:
     source = _t5x(where)
@@ -189,6 +192,11 @@ class OwnTensors:
     self._config = config
     self._parameters = HostArrays(folder, layout.PARAMS, record)
     self._optimizer = HostArrays(folder, layout.OPTIMIZER, record)
+
+  @property
+  def are_float32(self) -> bool:
+    """Whether the parameters are kept as a run keeps them; those that were converted may be shorter."""
+    return self._parameters.dtypes == {"float32"}
 
   def shapes(self) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter, layers apart; nothing is read."""

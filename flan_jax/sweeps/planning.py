@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from flan_jax import configuration
 from flan_jax.errors import UsageError, first_of
+from flan_jax.interop.shipped import located
 from flan_jax.sweeps.plan import RUNS, Plan, PlannedRun
 from flan_jax.sweeps.sweep import Axis, EqualExamples, Sweep, Value
 from flan_jax.training.train import Training
@@ -155,7 +156,8 @@ def _with_whole_paths(training: Training) -> Training:
   known = {name: getattr(training, name) for name in ("model_dir", "data_dir", "store_dir")}
   if pathlib.Path(training.vocabulary).expanduser().is_file():
     known["vocabulary"] = training.vocabulary
-  if (path := training.initial_checkpoint_path) and pathlib.Path(path).expanduser().exists():
+  path = training.initial_checkpoint_path
+  if path and located(path) == path and pathlib.Path(path).expanduser().exists():
     known["initial_checkpoint_path"] = path
   whole = {name: path and str(pathlib.Path(path).expanduser().absolute()) for name, path in known.items()}
   return dataclasses.replace(training, **whole)

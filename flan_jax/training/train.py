@@ -38,7 +38,7 @@ class Training:
       from flan_jax.training.train import Training
 
       Training(
-        model=T5Config(vocab_size=1152, emb_dim=64, num_heads=4, head_dim=16, mlp_dim=128,
+        model=T5Config(vocab_size=1536, emb_dim=64, num_heads=4, head_dim=16, mlp_dim=128,
                        num_encoder_layers=2, num_decoder_layers=2),
         mixture_or_task_name="demo", vocabulary="demo", task_feature_lengths={"inputs": 256, "targets": 64},
         train_steps=100, batch_size=16, model_dir="runs/first",
@@ -57,8 +57,8 @@ class Training:
     missing: 'error' or 'skip' for tasks whose files are not in data_dir.
     strict: whether a malformed record of their files is an error; otherwise it is left out and counted.
     module: a Python module that registers the mixture with SeqIO.
-    initial_checkpoint_path: parameters to start from: a MODEL_DIR, a step in it, a T5X checkpoint (gs:// too), or a
-      Hugging Face folder.
+    initial_checkpoint_path: parameters to start from: 'demo' (the demo's base model), a MODEL_DIR, a step in it, a T5X
+      checkpoint (gs:// too), or a Hugging Face folder.
     initial_optimizer: whether the state of its Adafactor is taken over too, as T5X's finetuning does.
     learning_rate: multiplied by the schedule.
     objective: what is made of each example, such as SpanCorruption(); None leaves it as it is. See `data.objectives`.

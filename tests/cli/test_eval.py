@@ -16,7 +16,7 @@ TASK, OTHER = "demo.chain_reverse_drop_first", "demo.chain_reverse_drop_last"
 def model_dir(tmp_path_factory):
   folder = tmp_path_factory.mktemp("run")
   model = T5Config(
-    vocab_size=1152, emb_dim=32, num_heads=2, head_dim=16, mlp_dim=32, num_encoder_layers=1, num_decoder_layers=1
+    vocab_size=1536, emb_dim=32, num_heads=2, head_dim=16, mlp_dim=32, num_encoder_layers=1, num_decoder_layers=1
   )
   Training(
     model=model,

@@ -15,6 +15,7 @@ from flan_jax.data.objectives import (
   Objective,
   PrefixLM,
   SpanCorruption,
+  Stages,
   _subsets,
   described,
   longest_text,
@@ -202,6 +203,16 @@ def test_denoisers_are_drawn_by_their_weights_and_say_their_mode():
   assert (Denoisers((SPANS,)).made(*pairs_of([(0, 20)]), keys_of(1))[0].tokens[:-1] < 900).sum() == 17
 
 
+def test_stages_follow_one_another_and_fit_rows_that_fit_each():
+  staged = Stages([SPANS, DENSE, PrefixLM()], [2, 1])
+  assert [staged.at(window) for window in range(5)] == [SPANS, SPANS, DENSE, PrefixLM(), PrefixLM()]
+  assert Denoisers((staged, SPANS)).at(2) == Denoisers((DENSE, SPANS))
+  shape = EncoderDecoderRows(40, 24)
+  assert longest_text(staged, shape) == min(longest_text(each, shape) for each in staged.objectives)
+  with pytest.raises(ValueError, match="take at"):
+    staged.lengths(np.array([[0, 5]]), keys_of(1))
+
+
 def test_ids_come_from_the_vocabulary_and_given_ones_stay():
   vocabulary = load_vocabulary("demo")
   mixed = Denoisers([SpanCorruption(), SPANS, PrefixLM()], modes=["one", (5,), ""]).for_vocabulary(vocabulary)
@@ -229,6 +240,8 @@ def test_an_objective_is_told_as_json_and_keeps_the_protocol(objective):
     (lambda: SpanCorruption(noise_density=1.5), "noise_density = 1.5: must be above 0 and below 1"),
     (lambda: SpanCorruption(mean_noise_span_length=0.5), "must be at least 1"),
     (lambda: Denoisers(()), "objectives is empty"),
+    (lambda: Stages((SPANS, PrefixLM()), ()), "one number for each of 2 objectives but the last"),
+    (lambda: Stages((SPANS, PrefixLM()), (0,)), "at least 1"),
     (lambda: Denoisers((SPANS,), weights=(1, 2)), "one for each of 1, or none"),
     (lambda: Denoisers((SPANS, DENSE), weights=(1, -2)), "must not be negative"),
   ],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
-from flan_jax.data.objectives import Denoisers, PrefixLM, SpanCorruption
+from flan_jax.data.objectives import Denoisers, PrefixLM, SpanCorruption, Stages
 from flan_jax.data.segments import DecoderRows, EncoderDecoderRows
 from flan_jax.data.stream import Position, Stream
 
@@ -39,6 +39,7 @@ CORRUPTED = {
   "span_corruption": (SPANS, WIDER),
   "prefix_lm": (PrefixLM(), WIDER),
   "denoisers": (Denoisers((SPANS, PrefixLM()), modes=((900,), (901,))), WIDER),
+  "stages": (Stages((SPANS, PrefixLM()), (1,)), WIDER),
   "prefix_lm_in_decoder_rows": (PrefixLM(), DecoderRows(24)),
   "span_corruption_in_decoder_rows": (SPANS, DecoderRows(24)),
 }
@@ -162,7 +163,7 @@ def test_a_segment_is_what_its_key_makes_of_its_example(stores, objective, shape
     task = tasks.index(segment.task)
     record = np.array([stream._records.first[task] + segment.example])
     key = np.array([keys[task, segment.example, segment.epoch]])
-    alone = shape.batch(1, np.array([0]), *objective.made(*stream._records.read(record), key))
+    alone = shape.batch(1, np.array([0]), *objective.at(0).made(*stream._records.read(record), key))
     for name in alone:
       ids = f"{name.partition('_')[0]}_segment_ids"
       if name != ids:
@@ -170,6 +171,24 @@ def test_a_segment_is_what_its_key_makes_of_its_example(stores, objective, shape
         assert batch[name][segment.row][here].tolist() == alone[name][0][there].tolist()
     seen += 1
   assert seen > ROWS
+
+
+def test_stages_change_where_a_window_ends(stores):
+  """Before it the rows are those of a run of the first stage alone, from it on those of a run of the second."""
+  staged, first, second = (
+    corrupting(stores, objective, WIDER) for objective in (Stages((SPANS, PrefixLM()), (2,)), SPANS, PrefixLM())
+  )
+  for window, alone in enumerate((first, first, second, second)):
+    plan, other = staged.plan(window), alone.plan(window)
+    assert plan.rows == other.rows
+    assert_equal(staged.batch(Position(window, 0))[0], alone.batch(Position(window, 0))[0])
+    assert np.array_equal(staged.taken(window), alone.taken(window))
+  across, after = staged.batch(Position(1, staged.plan(1).rows - 3))
+  assert after == Position(2, ROWS - 3)
+  expected = first.batch(Position(1, staged.plan(1).rows - 3))[0], second.batch(Position(2, 0))[0]
+  assert_equal(
+    across, {name: np.concatenate([expected[0][name][:3], expected[1][name][: ROWS - 3]]) for name in across}
+  )
 
 
 def test_another_epoch_corrupts_an_example_differently(stores):

@@ -15,7 +15,7 @@ from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 
 TINY = T5Config(
-  vocab_size=1152, emb_dim=16, num_heads=2, head_dim=8, mlp_dim=16, num_encoder_layers=1, num_decoder_layers=1
+  vocab_size=1536, emb_dim=16, num_heads=2, head_dim=8, mlp_dim=16, num_encoder_layers=1, num_decoder_layers=1
 )
 
 

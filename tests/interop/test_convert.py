@@ -16,14 +16,14 @@ from flan_jax.interop.damage import DamagedError
 from flan_jax.interop.loading import Source, load, open_source
 from flan_jax.interop.t5x_export import write_t5x
 from flan_jax.interop.t5x_storage import LEGACY, ORBAX, open_arrays
-from flan_jax.interop.tensors import layers_apart
+from flan_jax.interop.tensors import DTYPES, layers_apart
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.training.optimizers import Adafactor
 from flan_jax.training.state import new_state, optimizer_arrays
 from tests.interop.saved import flip, save
 
-TINY = T5Config(1152, 16, 2, 4, 24, 2, 1)
+TINY = T5Config(1536, 16, 2, 4, 24, 2, 1)
 
 
 class InMemory:
@@ -175,7 +175,7 @@ def test_sigterm_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
 def test_a_vocabulary_with_more_ids_than_rows_is_refused(tmp_path, to):
   config = dataclasses.replace(TINY, vocab_size=384)
   source = Source("t5x", "here", config, InMemory(config))
-  with pytest.raises(UsageError, match=r"has 1,024 ids, but here has an embedding of 384 rows"):
+  with pytest.raises(UsageError, match=r"has 1,536 ids, but here has an embedding of 384 rows"):
     convert(source, tmp_path / "out", Wish(to, vocabulary=load_vocabulary("demo")))
   assert list(tmp_path.iterdir()) == []
 
@@ -219,9 +219,24 @@ def test_a_number_beyond_half_precision_is_refused(tmp_path, to):
   convert(source, tmp_path / "out", Wish(to, dtype="bfloat16"))
 
 
+def test_ours_in_bfloat16_is_read_as_float32_but_no_run_goes_on_with_it(tiny, tmp_path):
+  whole = open_source(tiny)
+  report = convert(whole, tmp_path / "half", Wish("flan_jax", dtype="bfloat16"))
+  half = open_source(tmp_path / "half")
+  assert whole.moments() is not None
+  assert half.moments() is None
+  assert any("Adafactor's state is left out" in note for note in report["notes"])
+  expected = whole.parameters()
+  sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  for name, array in half.parameters(dict.fromkeys(expected, sharding)).items():
+    assert half.record["arrays"]["params"][name][0] == "bfloat16"
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, np.asarray(expected[name]).astype(DTYPES["bfloat16"]).astype(np.float32))
+
+
 def test_wishes_that_nobody_can_fulfil(tiny):
   layouts = [{"to": to, "layout": layout} for to in ("hf", "flan_jax") for layout in (LEGACY, ORBAX)]
-  for wish in ({"to": "flan_jax", "dtype": "bfloat16"}, {"to": "hf", "scan": True}, *layouts):
+  for wish in ({"to": "hf", "scan": True}, *layouts):
     with pytest.raises(UsageError, match="--"):
       Wish(**wish)
 

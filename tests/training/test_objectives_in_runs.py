@@ -45,7 +45,7 @@ def test_a_run_learns_from_corrupted_texts_and_says_so(trained):
   assert all(line["loss"] > 0 for line in lines)
   told = loading.load(trained).extra["data"]["objective"]
   assert told == {
-    "objective": "SpanCorruption", "noise_density": 0.15, "mean_noise_span_length": 3.0, "sentinels": [1023, 100],
+    "objective": "SpanCorruption", "noise_density": 0.15, "mean_noise_span_length": 3.0, "sentinels": [1535, 100],
   }  # fmt: skip
   assert "train.objective = @SpanCorruption()" in (trained / "config.gin").read_text()
 

@@ -153,7 +153,7 @@ def _fail(*_, **__):
 @pytest.mark.parametrize(
   ("settings", "message"),
   [
-    ({"model": dataclasses.replace(MODEL, vocab_size=1000)}, "has 1,024 ids, the model 1,000 rows"),
+    ({"model": dataclasses.replace(MODEL, vocab_size=1000)}, "has 1,536 ids, the model 1,000 rows"),
     ({"mixture_or_task_name": "demo.number_smalest"}, "Nearest: demo.number_smallest"),
     ({"batch_size": 7}, "BATCH_SIZE = 7 does not divide"),
     ({"initial_checkpoint_path": "/nowhere"}, "/nowhere is not there"),

@@ -63,7 +63,7 @@ def unseen_mixture(
   """The tasks of a mixture's collections in clusters of which nothing was trained on; None where there are none.
 
   A cluster counts as trained on, too, if it would leave with one that was (see `related_clusters`). Tasks that are for
-  evaluation only are left out: what a run looks at while it trains is no test of it.
+  evaluation only are left out (what a run looks at while it trains is no test of it), and texts, which ask nothing.
 
   Args:
     trained: full names of all tasks that the parameters have seen; those of a user's module are passed over.
@@ -73,6 +73,7 @@ def unseen_mixture(
   seen_clusters = {(spec.collection, spec.cluster): spec for spec in seen}.values()
   collections = dict.fromkeys(task.partition(".")[0] for task in mixture.tasks)
   candidates = [specs.get_task(task, data_dir) for each in collections for task in specs.task_names(each, data_dir)]
+  candidates = [spec for spec in candidates if specs.get_type(spec.type).asks]
   free = {
     cluster: not any(related_clusters.held_out(spec, [".".join(cluster)]) for spec in seen_clusters)
     for cluster in {(spec.collection, spec.cluster) for spec in candidates}

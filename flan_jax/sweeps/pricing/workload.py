@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 from flan_jax import progress
 from flan_jax.data import length_sample, mixtures, packing, sources, specs, tokenising
 from flan_jax.data.mixture_functions import parse
+from flan_jax.data.objectives import Objective
 from flan_jax.data.preparation import present
 from flan_jax.data.prepare import opened
 from flan_jax.data.segments import row_shape
@@ -244,14 +245,25 @@ def _has_file(vocabulary: str, data_dir: str | None) -> bool:
 
 
 def _sampled_row(training: Training, data: _Data) -> Float[np.ndarray, "counts"]:
-  """What a row of examples drawn from the samples holds on average."""
+  """What a row of examples drawn from the samples holds on average over the run, whose objective may change."""
+  given = training.objective and training.objective.for_vocabulary(data.vocabulary)
+  row_under = functools.cache(functools.partial(_sampled_row_under, training, data))
+  total, rows, window, wanted = 0.0, 0.0, 0, max(training.train_steps * training.batch_size, 1)
+  while rows < wanted:
+    row = row_under(given and given.at(window))
+    here = min(training.window / row[0], wanted - rows)
+    total, rows, window = total + row * here, rows + here, window + 1
+  return total / rows
+
+
+def _sampled_row_under(training: Training, data: _Data, objective: Objective | None) -> Float[np.ndarray, "counts"]:
   shape = row_shape(training.task_feature_lengths)
   lengths = length_sample.drawn(list(data.pools.values()), training.seed) - 1
   if not len(lengths):
     raise FlanJaxError(f"{training.mixture_or_task_name}: no example of it fits a row of {list(shape.capacity)} tokens")
-  if training.objective:
+  if objective:
     keys = np.random.default_rng(training.seed).integers(0, 1 << 64, len(lengths), np.uint64)
-    lengths = training.objective.for_vocabulary(data.vocabulary).lengths(lengths, keys)
+    lengths = objective.lengths(lengths, keys)
   taken = shape.taken(lengths)
   return _counted(taken) / (packing.pack(taken, shape.capacity).max() + 1)
 

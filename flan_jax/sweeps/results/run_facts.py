@@ -12,6 +12,7 @@ from typing import Any
 from flan_jax import configuration
 from flan_jax.errors import FlanJaxError
 from flan_jax.interop import checkpoints as layout
+from flan_jax.interop.shipped import located
 from flan_jax.models.configs import T5Config
 from flan_jax.models.model import Model
 from flan_jax.sweeps.plan import PlannedRun
@@ -75,7 +76,7 @@ def pretraining_flops(training: Training) -> float | None:
   given = training.initial_checkpoint_path
   if given is None:
     return None
-  path = pathlib.Path(given).expanduser()
+  path = pathlib.Path(located(given)).expanduser()
   model_dir = path.parent.parent if path.parent.name == layout.CHECKPOINTS else path
   counted = training_log.trained(training_log.read(model_dir)).flops
   published = compute.of_size(parameters(training.model))

@@ -84,7 +84,7 @@ def test_each_released_size_has_its_row(size):
 
 def test_a_network_of_another_size_has_none():
   config = T5Config(
-    vocab_size=1152, emb_dim=16, num_heads=2, head_dim=8, mlp_dim=16, num_encoder_layers=1, num_decoder_layers=1
+    vocab_size=1536, emb_dim=16, num_heads=2, head_dim=8, mlp_dim=16, num_encoder_layers=1, num_decoder_layers=1
   )
   with pytest.raises(UsageError, match=r"width 16, 1 layers of the encoder.*--beside"):
     row_of(config)

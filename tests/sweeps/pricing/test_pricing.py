@@ -12,7 +12,7 @@ import pytest
 from flan_jax import configuration
 from flan_jax.cli import pricing_view
 from flan_jax.data.mixtures import get_mixture
-from flan_jax.data.objectives import PrefixLM
+from flan_jax.data.objectives import PrefixLM, SpanCorruption, Stages
 from flan_jax.data.prepare import prepare
 from flan_jax.data.stream import Position
 from flan_jax.data.vocabularies import load_vocabulary
@@ -101,6 +101,11 @@ def test_a_sample_knows_objectives(tmp_path):
   corrupted = price_of(toy_run(tmp_path / "run", tmp_path, 9, objective=PrefixLM()))
   assert corrupted.basis == workload.SAMPLE
   assert corrupted.examples != plain.examples
+  first, soon, late = (
+    price_of(toy_run(tmp_path / "run", tmp_path, 9, objective=Stages((SpanCorruption(), PrefixLM()), (windows,))))
+    for windows in (1000, 2, 1)
+  )
+  assert first.examples > soon.examples > late.examples > corrupted.examples
 
 
 def test_without_any_data_full_rows_are_the_most_that_it_can_be(stores, tmp_path):

@@ -131,7 +131,7 @@ def test_models_are_called_as_their_files(run):
   for name in ("t5_demo", "t5_1_1_xl", "mt5_small"):
     config = dataclasses.replace(configuration.model(name), dropout_rate=0.3, remat_policy="full")
     assert run_facts.model_name(config) == name
-  assert run_facts.model_name(MODEL) == "1+1 layers, 16 wide, 2×8 heads, mlp 16, 1152 rows"
+  assert run_facts.model_name(MODEL) == "1+1 layers, 16 wide, 2×8 heads, mlp 16, 1536 rows"
   # ../shared/facts/t5_sizes.csv
   assert run_facts.parameters(configuration.model("t5_1_1_small")) == 76_961_152
 
