@@ -24,11 +24,12 @@ function showHead() {
 const badge = (verdict) =>
   element("span", {class: `badge ${verdict.replaceAll(/[^a-z]/g, "")}`}, `${VERDICTS[verdict]} ${verdict}`);
 
-/** Every finding before any figure, those about the papers' claims first; each leads to its own figure. */
+/** Every finding before any figure, main ones and those about the papers' claims first; each leads to its own figure. */
 function showFindings() {
   const all = report.figures.flatMap((figure) => figure.findings.map((finding) => [figure, finding]));
-  const held = all.filter(([, finding]) => finding.verdict !== "no claim");
-  const others = all.filter(([, finding]) => finding.verdict === "no claim");
+  const first = ([, finding]) => finding.main || finding.verdict !== "no claim";
+  const held = all.filter(first);
+  const others = all.filter((each) => !first(each));
   const list = (some) => element("ol", {class: "findings"}, some.map(findingItem));
   byId("findings").append(list(held.length ? held : others));
   if (!held.length || !others.length) return;

@@ -111,7 +111,8 @@ def made_up_table(
   """
   effects, rows, seen = effects or Effects(), [], set()
   for values in itertools.product(*axes.values()):
-    run = _run(name, _told(dict(zip(axes, values, strict=True)), axes, base), base)
+    cell = _told(dict(zip(axes, values, strict=True)), axes, base)
+    run = columns_of(name, cell, base, tuned=cell.get("tasks") != 0)
     if run["run"] in missing or (run["config"] in seen and not run["tuned"]):
       continue
     seen.add(run["config"])
@@ -162,9 +163,8 @@ def _told(cell: dict[str, Value], axes: Mapping[str, Sequence[Value]], base: boo
   return {axis: value if axis in matters or len(axes[axis]) == 1 else None for axis, value in cell.items()}
 
 
-def _run(name: str, axes: dict[str, Value], base: bool) -> dict[str, Any]:
+def columns_of(name: str, axes: Mapping[str, Value], base: bool, tuned: bool) -> dict[str, Any]:
   """The columns of a run, but its state."""
-  tuned = axes.get("tasks") != 0
   shown = {axis: value for axis, value in axes.items() if value is not None}
   model, tasks = str(axes.get("model", "t5_demo")), int(axes.get("tasks", 100)) if tuned else 0
   examples = tasks * int(_number(axes.get("examples_per_task"), 3000))

@@ -69,10 +69,12 @@ KINDS = (
   Kind("cot", "cot", "Rationales among the training data", "training data", "category", _rationales, "category"),
   Kind("few_shot", "formats", "Zero- and few-shot prompts", "prompts trained on", "category", _few_shot, "category"),
 )
-CLUSTERS_AXIS = "without"
+CLUSTERS_AXIS, CONTROL_AXIS, COT_AXIS, WAY_AXIS = "without", "control", "cot", "way"
 _ALL = Kind("", "score", "The score", "runs", "category", lambda value, facts: facts["model"] or "tuned", "category")
-_OWN = {*(kind.axis for kind in KINDS), CLUSTERS_AXIS, "seed"}
+_OF_OTHER_FIGURES = {CLUSTERS_AXIS, CONTROL_AXIS, WAY_AXIS}
+_OWN = {*(kind.axis for kind in KINDS), *_OF_OTHER_FIGURES, "seed"}
 _FIGURES = {*(kind.figure for kind in KINDS), _ALL.figure, "clusters", "training", "compute"}
+_FIGURES |= {"ladder", "controls", "ways", "reasoning"}
 
 
 def kinds_of(runs: Sequence[Run]) -> list[Kind]:
@@ -86,7 +88,7 @@ def kinds_of(runs: Sequence[Run]) -> list[Kind]:
   others = [axis for axis in values if axis not in _OWN]
   known = [*named, *others]
   varied = [axis for axis in known if len(values.get(axis, ())) > 1]
-  if CLUSTERS_AXIS in values:
+  if _OF_OTHER_FIGURES & values.keys():
     return [named.get(axis) or _of_any(axis, values[axis]) for axis in varied]
   lone = [axis for axis in known if axis in values][:1]
   return [named.get(axis) or _of_any(axis, values[axis]) for axis in varied or lone] or [_ALL]

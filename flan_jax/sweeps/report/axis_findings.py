@@ -59,13 +59,14 @@ def effect_of(made: Grid, pairs: Sequence[Pair]) -> Estimate:
   return effect.within(-1.0, 1.0) if made.measure.bounded else effect
 
 
-def _changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None) -> Finding:
+def changed(made: Grid, pairs: Sequence[Pair], what: str, of: Claim | None, more: str = "") -> Finding:
+  """What the second cells score beside the first, with the verdict on a claim; `more` is said before that."""
   effect = effect_of(made, pairs)
   places = [place for pair in pairs for place in pair]
-  return _judged(made, places, f"{what}, {asked(made)} changes {change(made, pairs, effect)}.", effect, of)
+  return judged(made, places, f"{what}, {asked(made)} changes {change(made, pairs, effect)}.{more}", effect, of)
 
 
-def _judged(
+def judged(
   made: Grid, places: Sequence[Place], text: str, effect: Estimate, of: Claim | None, unfit: str = ""
 ) -> Finding:
   """A finding about these cells, which says before its verdict what the interval does not hold."""
@@ -112,7 +113,7 @@ def _nothing(what: str, of: Claim) -> Finding:
 def _of_tasks(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   ends, of = _ends(grids[0]), claim("tasks", "more_tasks")
   if ends:
-    yield _changed(grids[0], ends, f"With {_x(ends, 1)} tasks to train on instead of {_x(ends, 0)}", of)
+    yield changed(grids[0], ends, f"With {_x(ends, 1)} tasks to train on instead of {_x(ends, 0)}", of)
     yield from _elsewhere(grids[1:])
   else:
     yield _nothing("no series has scores for two numbers of tasks", of)
@@ -140,7 +141,7 @@ def _of_tuning(made: Grid, of: Claim) -> Iterator[Finding]:
     if (untuned := made.untuned(series)) and (trained := made.places(series))
   ]
   if pairs:
-    yield _changed(made, pairs, f"Tuned on {_x(pairs, 1)} tasks instead of untuned", of)
+    yield changed(made, pairs, f"Tuned on {_x(pairs, 1)} tasks instead of untuned", of)
   else:
     yield _nothing("no untuned run beside tuned ones has a score", of)
 
@@ -167,7 +168,7 @@ def _of_first_tasks(made: Grid, of: Claim) -> Iterator[Finding]:
     text = f"{text} {_x([each[1:] for each in told], 1)} it is {points(late.value)}; the difference is"
     whole = effect_of(made, [(start, last) for start, _, last in told])
     unfit = "" if whole.low is not None and whole.low > 0 else _NO_GAIN
-    yield _judged(made, list(weights), f"{text} {with_interval(difference)}.", difference, of, unfit)
+    yield judged(made, list(weights), f"{text} {with_interval(difference)}.", difference, of, unfit)
 
 
 def _near_a_sixth(between: Sequence[Place], trained: Sequence[Place]) -> Place | None:
@@ -190,7 +191,7 @@ def _of_slopes(made: Grid, what: str, of: Claim | None) -> Iterator[Finding]:
   text = (
     f"For ten times the {what}, by a line in their logarithm, {asked(made)} changes by {with_interval(slope)}{over}."
   )
-  yield _judged(made, list(weights), text, slope, of)
+  yield judged(made, list(weights), text, slope, of)
 
 
 def _of_plane(made: Grid) -> Iterator[Finding]:
@@ -213,13 +214,13 @@ def _of_size(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   ends = _ends(made)
   if ends:
     what = f"With {_x(ends, 1, parameters)} parameters instead of {_x(ends, 0, parameters)}, tuned"
-    yield _changed(made, ends, what, claim("size", "larger_is_better"))
+    yield changed(made, ends, what, claim("size", "larger_is_better"))
   else:
     yield _nothing("no series has scores for two sizes", claim("size", "larger_is_better"))
   untuned = sorted((place for place in made.runs if not made.trained(place)), key=lambda place: place[1])
   if len(untuned) > 1:
     what = f"With {parameters(untuned[-1][1])} parameters instead of {parameters(untuned[0][1])}, untuned"
-    yield _changed(made, [(untuned[0], untuned[-1])], what, None)
+    yield changed(made, [(untuned[0], untuned[-1])], what, None)
   yield from _of_tuning_the_largest(made, untuned)
   yield from _of_slopes(made, "parameters", None)
 
@@ -231,7 +232,7 @@ def _of_tuning_the_largest(made: Grid, untuned: Sequence[Place]) -> Iterator[Fin
   of = claim("size", "tuning_helps_the_largest")
   if before and after:
     what = f"At {parameters(largest)} parameters, tuned instead of untuned"
-    yield _changed(made, [(before[0], place) for place in after], what, of)
+    yield changed(made, [(before[0], place) for place in after], what, of)
   else:
     yield _nothing("the largest size has no score both tuned and untuned", of)
 
@@ -245,12 +246,12 @@ def _of_examples(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
     if len(some := [place for place in made.places(series) if place[1] >= least]) > 1
   ]
   if enough:
-    yield _changed(made, enough, f"With {_x(enough, 1)} examples a task instead of {_x(enough, 0)}", of)
+    yield changed(made, enough, f"With {_x(enough, 1)} examples a task instead of {_x(enough, 0)}", of)
   else:
     yield _nothing(f"no series has scores for two numbers of at least {least} examples a task", of)
   ends = _ends(made)
   if ends and ends != enough:
-    yield _changed(made, ends, f"With {_x(ends, 1)} examples a task instead of {_x(ends, 0)}", None)
+    yield changed(made, ends, f"With {_x(ends, 1)} examples a task instead of {_x(ends, 0)}", None)
 
 
 def _of_rationales(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
@@ -260,7 +261,7 @@ def _of_rationales(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
     told = [(made, pairs) for made in some if (pairs := _pairs(made, axes.WITHOUT, axes.WITH))]
     for made, pairs in told:
       held_against = of if _is_about([made for made, _ in told], made) else None
-      yield _changed(made, pairs, "With rationales among the training data instead of without", held_against)
+      yield changed(made, pairs, "With rationales among the training data instead of without", held_against)
     if not told:
       asked_so = "for reasoning first" if reasons else "for the answer directly"
       yield _nothing(f"no prompts that ask {asked_so} have scores both with and without rationales in training", of)
@@ -273,7 +274,7 @@ def _of_formats(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
     pairs = [(made, found) for made in some if (found := _mixed(made, alone))]
     for made, found in pairs:
       held_against = of if _is_about([made for made, _ in pairs], made) else None
-      yield _changed(made, found, f"Trained on both kinds of prompts instead of {alone}", held_against)
+      yield changed(made, found, f"Trained on both kinds of prompts instead of {alone}", held_against)
     if not pairs:
       kinds = "few-shot" if few_shot else "zero-shot"
       yield _nothing(f"no {kinds} prompts have scores trained on both kinds of prompts and trained {alone}", of)
@@ -310,7 +311,7 @@ def _share(category: float | str) -> float | None:
 def _of_any(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
   made = grids[0]
   if kind.scale != "category" and (ends := _ends(made)):
-    yield _changed(made, ends, f"With {kind.x_label} {_x(ends, 1)} instead of {_x(ends, 0)}", None)
+    yield changed(made, ends, f"With {kind.x_label} {_x(ends, 1)} instead of {_x(ends, 0)}", None)
     return
   trained = [place for place in made.runs if made.trained(place)]
   if len(trained) > 1:
@@ -321,7 +322,7 @@ def _of_any(kind: Kind, grids: Sequence[Grid]) -> Iterator[Finding]:
       return
     name, other = (f"{x} ({series})" if best[0] != worst[0] else x for series, x in (best, worst))
     what = f"Between the lowest mean, {kind.x_label} {other}, and the highest, {name}"
-    told = _changed(made, [(worst, best)], what, None)
+    told = changed(made, [(worst, best)], what, None)
     yield finding(
       f"{told.sentence} The two were picked by their scores, so the interval flatters.",
       Estimate(told.effect, told.low, told.high),

@@ -3,9 +3,10 @@
 import dataclasses
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from flan_jax.sweeps.report.reading import Key, Measure, Reading, Run, TaskScore
 from flan_jax.sweeps.report.statistics import Cell, Estimate, Sample
@@ -46,11 +47,17 @@ class Grid:
 
   def estimates(self, sums: Sequence[Mapping[Place, float]]) -> list[Estimate]:
     """As `estimate`, of several sums."""
-    matrix = np.zeros((len(sums), len(self._sample.means)))
-    for row, weights in zip(matrix, sums, strict=True):
-      for place, weight in weights.items():
-        row[self._columns[place]] += weight
-    return self._sample.estimates(matrix)
+    return self._sample.estimates(np.stack([self._weights(each) for each in sums]))
+
+  def _weights(self, weights: Mapping[Place, float]) -> Float[np.ndarray, " cells"]:
+    row = np.zeros(len(self._sample.means))
+    for place, weight in weights.items():
+      row[self._columns[place]] += weight
+    return row
+
+  def minus(self, place: Place, other: "Grid", others: Place) -> Estimate:
+    """One cell less one of a grid of other tasks; the two grids have seeds of their own."""
+    return self._sample.minus(self._weights({place: 1.0}), other._sample, other._weights({others: 1.0}))
 
   def mean(self, place: Place) -> Estimate:
     """Of one cell."""
@@ -59,8 +66,8 @@ class Grid:
 
   def above_chance(self, place: Place) -> bool:
     """Whether a cell is better than guessing, by the interval of the difference task by task."""
-    weights = np.zeros(len(self._sample.means))
-    weights[self._columns[place]], weights[-1] = 1.0, -1.0
+    weights = self._weights({place: 1.0})
+    weights[-1] = -1.0
     excess = self._sample.estimate(weights)
     return excess.value > 0 if excess.low is None else excess.low > 0
 
@@ -94,12 +101,27 @@ class Grid:
     return list(dict.fromkeys(series for series, _ in self.runs))
 
 
-def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]) -> Grid | None:
-  """The cells of those runs that have scores; None where none has."""
+def grid(
+  reading: Reading,
+  measure: Measure,
+  placed: Iterable[tuple[Place, Run]],
+  *,
+  apart: Collection[Key] = (),
+  seen_first: bool = False,
+  seed: int = 0,
+) -> Grid | None:
+  """The cells of those runs that have scores; None where none has.
+
+  Args:
+    apart: runs that were trained on other tasks on purpose: what they have seen does not say which tasks are compared.
+    seen_first: whether, of tasks that were trained on and such that were not, the former are compared.
+    seed: of the draws.
+  """
   scores = reading.scores[measure]
   wanted = [(place, run) for place, run in placed if scores.get(run.key)]
   tasks, complete = _common({run.key: scores[run.key] for _, run in wanted})
-  tasks, split = _of_one_split(tasks, {run.key: scores[run.key] for _, run in wanted if run.key in complete}, wanted)
+  alike = {run.key: scores[run.key] for _, run in wanted if run.key in complete and run.key not in apart}
+  tasks, split = _of_one_split(tasks, alike, wanted, seen_first)
   cells: dict[Place, list[Run]] = defaultdict(list)
   for place, run in wanted:
     if run.key in complete:
@@ -109,11 +131,6 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
   kinds = {tuple(run.key for run in runs): runs for runs in cells.values()}
   columns = {key: index for index, key in enumerate(kinds)}
   any_run = scores[next(iter(complete))]
-  strata = [any_run[task].stratum for task in tasks]
-  names = sorted(set(strata))
-  # Groups of a suite are all that there are; clusters of a mixture stand for others that could have been held out.
-  clusters = [any_run[task].cluster for task in tasks] if measure.mixture else None
-  made = [_cell(reading, measure, runs, tasks, len(names)) for runs in kinds.values()]
   return Grid(
     measure=measure,
     runs={place: tuple(runs) for place, runs in cells.items()},
@@ -123,11 +140,22 @@ def grid(reading: Reading, measure: Measure, placed: Iterable[tuple[Place, Run]]
     chance=_chance([any_run[task] for task in tasks]),
     incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
     no_answer=_no_answers(scores, cells, tasks),
-    _sample=Sample(
-      [*made, _guessing([any_run[task] for task in tasks])], [names.index(stratum) for stratum in strata], clusters
-    ),
+    _sample=_sample_of(reading, measure, [*kinds.values()], {task: any_run[task] for task in tasks}, seed),
     _columns={place: columns[tuple(run.key for run in runs)] for place, runs in cells.items()},
   )
+
+
+def _sample_of(
+  reading: Reading, measure: Measure, kinds: Sequence[Sequence[Run]], tasks: Mapping[str, TaskScore], seed: int
+) -> Sample:
+  """A cell for each kind of runs over these tasks, whose strata and clusters any run tells; then guessing."""
+  strata = [score.stratum for score in tasks.values()]
+  names = sorted(set(strata))
+  cells = [_cell(reading, measure, runs, list(tasks), len(names)) for runs in kinds]
+  # Groups of a suite are all that there are; clusters of a mixture stand for others that could have been held out.
+  clusters = [score.cluster for score in tasks.values()] if measure.mixture else None
+  guessing = _guessing(list(tasks.values()))
+  return Sample([*cells, guessing], [names.index(stratum) for stratum in strata], clusters, seed)
 
 
 def _common(scores: Mapping[Key, Mapping[str, TaskScore]]) -> tuple[tuple[str, ...], set[Key]]:
@@ -138,14 +166,17 @@ def _common(scores: Mapping[Key, Mapping[str, TaskScore]]) -> tuple[tuple[str, .
 
 
 def _of_one_split(
-  tasks: tuple[str, ...], scores: Mapping[Key, Mapping[str, TaskScore]], wanted: Iterable[tuple[Place, Run]]
+  tasks: tuple[str, ...],
+  scores: Mapping[Key, Mapping[str, TaskScore]],
+  wanted: Iterable[tuple[Place, Run]],
+  seen_first: bool,
 ) -> tuple[tuple[str, ...], str]:
   """The tasks that no run was trained on; without such, those that all trained runs were trained on; else all."""
   trained = {run.key for _, run in wanted if run.tuned and run.key in scores}
   held_out = tuple(task for task in tasks if all(of_run[task].split == "held_out" for of_run in scores.values()))
-  if held_out:
-    return held_out, "held_out"
   seen = tuple(task for task in tasks if trained and all(scores[key][task].split == "seen" for key in trained))
+  if held_out and not (seen_first and seen):
+    return held_out, "held_out"
   return (seen, "seen") if seen else (tasks, "")
 
 

@@ -48,7 +48,8 @@ class Panel:
 
   Attributes:
     x_scale: of 'log' an x of 0 stands apart at the left; of 'category' x are texts in the order of `categories`.
-    y_unit: 'percent' (values are shares of 1), 'points' (differences of shares), 'nats', 'flops' (drawn on a log axis).
+    y_unit: 'percent' (values are shares of 1), 'corrected' (the same, below 0 where guessing is better), 'points'
+      (differences of shares), 'nats', 'flops' (drawn on a log axis).
     chance: a level to mark; None for none.
   """
 
@@ -57,7 +58,7 @@ class Panel:
   y_label: str
   title: str = ""
   x_scale: Literal["log", "linear", "category"] = "linear"
-  y_unit: Literal["percent", "points", "nats", "flops"] = "percent"
+  y_unit: Literal["percent", "corrected", "points", "nats", "flops"] = "percent"
   categories: Sequence[str] = ()
   chance: float | None = None
 
@@ -74,6 +75,7 @@ class Finding:
     claim: the paper's finding that it is held against, with its source; '' for none.
     verdict: whether the data support that claim.
     effect, low, high: in shares of 1 (or in the panel's unit), with a 95% interval; None where nothing can be computed.
+    main: whether it is a result that the sweep is made for, and stands among the first without any claim.
   """
 
   sentence: str
@@ -82,6 +84,7 @@ class Finding:
   effect: float | None = None
   low: float | None = None
   high: float | None = None
+  main: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Figure:
   """Panels side by side with what they say.
 
   Attributes:
-    name: of its files: 'tasks', 'size', 'examples_per_task', 'cot', 'formats', 'clusters', 'training', 'compute'.
+    name: of its files: 'ladder', 'controls', 'ways', 'tasks', 'size', 'examples_per_task', 'cot', 'formats',
+      'clusters', 'reasoning', 'training', 'compute', or an axis'.
     title: a sentence's worth.
     findings: one or more.
     notes: what a reader should beware of: missing cells, one seed, other measures than the paper's.

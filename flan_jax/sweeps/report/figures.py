@@ -6,9 +6,13 @@ from flan_jax.sweeps.report.axes import kinds_of
 from flan_jax.sweeps.report.axis_figures import axis_figure
 from flan_jax.sweeps.report.cluster_figure import cluster_figure
 from flan_jax.sweeps.report.compute_figure import compute_figure
+from flan_jax.sweeps.report.control_figure import control_figure
 from flan_jax.sweeps.report.curves_figure import curves_figure
 from flan_jax.sweeps.report.figure import Figure
+from flan_jax.sweeps.report.ladder_figure import ladder_figure
 from flan_jax.sweeps.report.reading import read
+from flan_jax.sweeps.report.reasoning_figure import reasoning_figure
+from flan_jax.sweeps.report.way_figure import way_figure
 
 
 def figures(table: pa.Table) -> list[Figure]:
@@ -22,6 +26,7 @@ def figures(table: pa.Table) -> list[Figure]:
     cluster; training curves; compute. None of them without data; empty where the table has none at all.
   """
   reading = read(table)
-  made = [axis_figure(kind, reading) for kind in kinds_of(reading.runs)]
-  made += [cluster_figure(reading), curves_figure(reading), compute_figure(reading)]
+  made = [ladder_figure(reading), control_figure(reading), way_figure(reading)]
+  made += [axis_figure(kind, reading) for kind in kinds_of(reading.runs)]
+  made += [cluster_figure(reading), reasoning_figure(reading), curves_figure(reading), compute_figure(reading)]
   return [each for each in made if each]

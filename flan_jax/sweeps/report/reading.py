@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +15,19 @@ from flan_jax.sweeps.results import columns
 from flan_jax.sweeps.sweep import NORMALISED_AVERAGE, Value
 
 AXIS = "axis."
+VALID, CORRECTED, RANK, SWAP = "valid", "corrected", "rank", "swap"
+# Measures of a mixture beside its accuracy, as an axis has them.
+BESIDE = {
+  VALID: "valid answers",
+  CORRECTED: "chance-corrected accuracy",
+  RANK: "accuracy of the likeliest choice",
+  SWAP: "inputs right under both of two instructions",
+}
+DIFFERENCE = "difference"  # of two measures, task by task: a metric that no table has, see `derived`
 Key = tuple[str, str]  # of a run: sweep and name
 _SUITES = {"mmlu": "MMLU", "bbh": "BBH", "tydiqa": "TyDiQA", "mgsm": "MGSM"}
 _MODES = {"direct": "direct prompts", "cot": "chain-of-thought prompts"}
+_CLUSTERS = ("dev", "final")  # what the evaluations of the two draws of held-out clusters are called
 _VARIANTS = {name: f"{words} prompts" for name, words in FORMATS.items()}
 
 
@@ -58,6 +68,7 @@ class Measure:
   variant: str
   metric: str
   mixture: bool  # it is of a mixture's held-out examples, not of a suite
+  where: str = ""  # its evaluation in words, where the table has several of mixtures
 
   @property
   def name(self) -> str:
@@ -70,7 +81,7 @@ class Measure:
     if self.metric == NORMALISED_AVERAGE:
       return "normalised average"
     if self.mixture:
-      return _VARIANTS.get(self.variant, self.variant)
+      return _VARIANTS.get(self.variant, self.variant) + (f" ({self.where})" if self.where else "")
     mode, _, paths = self.variant.partition("@")
     suite = _SUITES.get(self.suite, self.suite.replace("_", " "))
     return f"{suite}, {_MODES.get(mode, mode)}{f', {paths} paths' if paths else ''}"
@@ -78,7 +89,7 @@ class Measure:
   @property
   def score(self) -> str:
     """What an axis of it is called."""
-    return self.metric.replace("_", " ")
+    return BESIDE.get(self.metric, self.metric.replace("_", " "))
 
   @property
   def reasons(self) -> bool:
@@ -87,8 +98,8 @@ class Measure:
 
   @property
   def bounded(self) -> bool:
-    """Whether it is a share of 1; a chance-corrected score can fall below 0."""
-    return self.metric != NORMALISED_AVERAGE
+    """Whether it is a share of 1; a chance-corrected score and a difference can fall below 0."""
+    return self.metric not in (NORMALISED_AVERAGE, CORRECTED, DIFFERENCE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +125,7 @@ class Reading:
     scores: by measure and run, by task.
     averages: by measure and run, what the table has as the average over all tasks.
     curves: by quantity and run, the loss by step.
+    ladders: by sweep that has one, the evaluations in the order of its rungs.
   """
 
   runs: tuple[Run, ...]
@@ -121,6 +133,14 @@ class Reading:
   scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]]
   averages: Mapping[Measure, Mapping[Key, TaskScore]]
   curves: Mapping[str, Mapping[Key, Mapping[int, float]]]
+  ladders: Mapping[str, tuple[str, ...]]
+
+  @property
+  def of_mixtures(self) -> list[Measure]:
+    """The measures of mixtures, in the order of the ladders, after these what is on none."""
+    rungs = [name for ladder in self.ladders.values() for name in ladder]
+    found = [measure for measure in self.measures if measure.mixture]
+    return sorted(found, key=lambda each: rungs.index(each.evaluation) if each.evaluation in rungs else len(rungs))
 
 
 def read(table: pa.Table) -> Reading:
@@ -130,13 +150,14 @@ def read(table: pa.Table) -> Reading:
   averages: dict[Measure, dict[Key, TaskScore]] = defaultdict(dict)
   curves: dict[str, dict[Key, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
   last = _last_steps(rows := _rows(table))
+  several = len({row["evaluation"] for row in rows if _of_mixture(row)}) > 1
   for row in rows:
     key = (row["sweep"] or "", row["run"] or "")
     if row["quantity"] != "score":
       if row["step"] is not None:
         curves[row["quantity"]][key][row["step"]] = row["value"]
     elif row["step"] == last[_place(row)] and row["metric"] != "normalised":
-      measure = _measure(row)
+      measure = _measure(row, several)
       if row["task"]:
         scores[measure][key][row["task"]] = _task_score(row)
       elif not row["cluster"] and (row["split"] != "seen" or key not in averages[measure]):
@@ -146,7 +167,17 @@ def read(table: pa.Table) -> Reading:
     for key, average in of_runs.items():
       if not scores[measure][key]:  # no task of it: the average is all there is to draw from
         scores[measure][key][""] = average
-  return Reading(tuple(runs), _ordered(scores, {run.facts["score"] for run in runs}), scores, averages, curves)
+  measures = _ordered(scores, {run.facts["score"] for run in runs})
+  return Reading(tuple(runs), measures, scores, averages, curves, _ladders(rows))
+
+
+def evaluation_in_words(name: str) -> str:
+  """What a report calls an evaluation.
+
+  >>> evaluation_in_words("new_wordings"), evaluation_in_words("dev")
+  ('new wordings', 'dev clusters')
+  """
+  return f"{name} clusters" if name in _CLUSTERS else name.replace("_", " ")
 
 
 def _runs(table: pa.Table) -> list[Run]:
@@ -191,9 +222,23 @@ def _last_steps(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], int | None]
   return last
 
 
-def _measure(row: Mapping[str, Any]) -> Measure:
+def _ladders(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+  found: dict[str, dict[int, str]] = defaultdict(dict)
+  for row in rows:
+    if row["rung"] is not None:
+      found[row["sweep"] or ""][row["rung"]] = row["evaluation"]
+  return {sweep: tuple(rungs[rung] for rung in sorted(rungs)) for sweep, rungs in found.items()}
+
+
+def _of_mixture(row: Mapping[str, Any]) -> bool:
+  return row["split"] in ("seen", "held_out")
+
+
+def _measure(row: Mapping[str, Any], several: bool) -> Measure:
+  """Args: several: whether the table has several evaluations of mixtures, which are told apart by their names."""
   names = ("evaluation", "suite", "variant", "metric")
-  return Measure(*(row[name] or "" for name in names), mixture=row["split"] in ("seen", "held_out"))
+  where = evaluation_in_words(row["evaluation"]) if several and _of_mixture(row) else ""
+  return Measure(*(row[name] or "" for name in names), mixture=_of_mixture(row), where=where)
 
 
 def _task_score(row: Mapping[str, Any]) -> TaskScore:
@@ -224,13 +269,13 @@ def _add_normalised(
 def _ordered(
   scores: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]], first: Collection[str]
 ) -> tuple[Measure, ...]:
-  """One metric of each way of asking, the one that most runs have.
+  """One metric of each way of asking, the one that most runs have; none of those that stand beside a score.
 
   Those that are the score of a sweep come first, then the normalised average, then the others as in FORMATS.
   """
   kept: dict[tuple[str, str, str], Measure] = {}
   for measure in scores:
-    if any(scores[measure].values()):
+    if any(scores[measure].values()) and measure.metric not in BESIDE:
       name = (measure.evaluation, measure.suite, measure.variant)
       if name not in kept or len(scores[measure]) > len(scores[kept[name]]):
         kept[name] = measure

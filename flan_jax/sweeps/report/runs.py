@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from flan_jax.sweeps.report.reading import BESIDE
 from flan_jax.sweeps.report.scales import number, scientific
 from flan_jax.sweeps.results import columns
 
@@ -87,7 +88,8 @@ def duration(seconds: float) -> str:
 
 def headline(averages: Sequence[Row], score: str | None) -> list[Row]:
   """The averages that a sweep's score names (without one the first there is), a suite each; see `headline.py`."""
-  known = [row for row in averages if row["metric"] != "normalised" and row["value"] is not None]
+  beside = ("normalised", *BESIDE)
+  known = [row for row in averages if row["metric"] not in beside and row["value"] is not None]
   score = score or next(map(_name_of, known), None)
   found = [row for row in known if _name_of(row) == score]
   found = [row for row in found if row["split"] == "held_out"] or found

@@ -10,7 +10,12 @@ from flan_jax.sweeps.report.figure import Panel
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _TICKS = 6  # about as many on an axis
 _TICKS_AT_DATA = 9  # on a log axis up to so many values get their own ticks
-_NARROWEST = {"percent": 0.05, "points": 0.02, "nats": 0.1}  # an axis of less would make noise look like an effect
+_NARROWEST = {
+  "percent": 0.05,
+  "corrected": 0.05,
+  "points": 0.02,
+  "nats": 0.1,
+}  # an axis of less would make noise look like an effect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +113,7 @@ def measured(value: float, unit: str, digits: int = 1) -> str:
   >>> measured(0.3125, "percent"), measured(-0.02, "points"), measured(2.5, "nats"), measured(5.6e21, "flops")
   ('31.2%', '−2.0', '2.500', '5.6×10²¹')
   """
-  if unit == "percent":
+  if unit in ("percent", "corrected"):
     return f"{100 * value:.{digits}f}%".replace("-", "−")
   if unit == "points":
     return f"{100 * value:+.{digits}f}".replace("-", "−") if value else "0"
@@ -165,6 +170,8 @@ def _measured(label: str, values: Sequence[float], unit: str, shares: Sequence[f
     low, high = low - lacking / 2, high + lacking / 2
   if unit == "percent":  # a whole is the most, and nothing the least but of normalised averages
     low, high = max(low, min([0.0, *shares])), min(high, 1.0)
+  elif unit == "corrected":
+    high = min(high, 1.0)
   step = _step((high - low) / _TICKS)
   if unit != "points" and 0 <= low < 0.2 * high:
     low = 0.0  # near enough: an axis from 0 shows proportions too
@@ -174,7 +181,7 @@ def _measured(label: str, values: Sequence[float], unit: str, shares: Sequence[f
   for index in range(first, last + 1):
     place = round(index * step, 12)
     ticks.append((place, f"{place:.{decimals}f}" if unit == "nats" else measured(place, unit, decimals)))
-  baseline = 0.0 if unit == "points" else None
+  baseline = 0.0 if unit == "points" or (unit == "corrected" and first < 0) else None
   return Axis(label, first * step, last * step, tuple(ticks), baseline=baseline)
 
 

@@ -98,17 +98,24 @@ class Sample:
 
   def estimates(self, weights: Float[np.ndarray, "sums cells"]) -> list[Estimate]:
     """As `estimate`, of several sums."""
-    drawn = self.draws @ weights.T  # [draws, sums]
+    return _estimates(weights @ self.means, self.drawn(weights))
+
+  def drawn(self, weights: Float[np.ndarray, "sums cells"]) -> Float[np.ndarray, "draws sums"]:
+    """Plausible values of these sums."""
+    drawn = self.draws @ weights.T
     alike = np.ptp(drawn, axis=0) < 1e-12
     if alike.any():
       drawn[:, alike] += self._of_examples @ weights[alike].T
-    low, high = np.quantile(drawn, _MIDDLE, axis=0)
-    unknown = np.ptp(drawn, axis=0) < 1e-12
-    # Where all answers are right or all wrong, the examples' draws lie on one side of the value.
-    return [
-      Estimate(float(value), *((None, None) if nothing else (float(min(a, value)), float(max(b, value)))))
-      for value, a, b, nothing in zip(weights @ self.means, low, high, unknown, strict=True)
-    ]
+    return drawn
+
+  def minus(self, weights: Sequence[float], other: "Sample", others: Sequence[float]) -> Estimate:
+    """A sum of this sample less one of a sample over other tasks, of another `seed`: nothing cancels between the two.
+
+    Runs may be the same in both, and what their seeds change may lean to one side; then the interval is too wide.
+    """
+    mine, theirs = np.asarray(weights, dtype=float)[None], np.asarray(others, dtype=float)[None]
+    value = mine @ self.means - theirs @ other.means
+    return _estimates(value, self.drawn(mine) - other.drawn(theirs))[0]
 
   @functools.cached_property
   def draws(self) -> Float[np.ndarray, "draws cells"]:
@@ -175,6 +182,16 @@ class Sample:
 
   def _mean(self, scores: Float[np.ndarray, "rows tasks"]) -> Float[np.ndarray, " rows"]:
     return sum(scores[:, some].mean(axis=1) for some in self._sets)
+
+
+def _estimates(values: Float[np.ndarray, " sums"], drawn: Float[np.ndarray, "draws sums"]) -> list[Estimate]:
+  low, high = np.quantile(drawn, _MIDDLE, axis=0)
+  unknown = np.ptp(drawn, axis=0) < 1e-12
+  # Where all answers are right or all wrong, the examples' draws lie on one side of the value.
+  return [
+    Estimate(float(value), *((None, None) if nothing else (float(min(a, value)), float(max(b, value)))))
+    for value, a, b, nothing in zip(values, low, high, unknown, strict=True)
+  ]
 
 
 def _drawn_clusters(rng: np.random.Generator, cluster: Int[np.ndarray, " tasks"]) -> Float[np.ndarray, "draws tasks"]:

@@ -1,0 +1,124 @@
+"""The ladder of new examples, wordings, compositions, clusters: what is lost from rung to rung is the result."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from flan_jax.evaluation.held_out.results import FORMATS
+from flan_jax.sweeps.report.cells import Grid
+from flan_jax.sweeps.report.claims import claim
+from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
+from flan_jax.sweeps.report.ladder import BASE, CEILING, Ladder, Rung, ladder
+from flan_jax.sweeps.report.notes import of_intervals, of_missing_runs
+from flan_jax.sweeps.report.reading import Reading
+from flan_jax.sweeps.report.words import NOT_PRETRAINED, counted, finding, listed, percent, with_interval
+
+_CHANCE = "chance"
+
+
+def ladder_figure(reading: Reading) -> Figure | None:
+  """The figure of a sweep's ladder; None where it has none, or fewer than two rungs with scores."""
+  found = ladder(reading)
+  if not found:
+    return None
+  names = tuple(rung.name for rung in found.rungs)
+  panels = [
+    Panel(
+      [*_series(found, [getattr(rung, kind) for rung in found.rungs]), *more],
+      "rung",
+      label,
+      f"{label[0].upper()}{label[1:]}, {FORMATS.get(found.variant, found.variant)} prompts",
+      x_scale="category",
+      y_unit=unit,
+      categories=names,
+    )
+    for kind, label, unit, more in (
+      ("accuracy", "accuracy", "percent", _chance(found)),
+      ("corrected", "chance-corrected accuracy", "corrected", []),
+    )
+  ]
+  return Figure("ladder", "The ladder, from new examples up", panels, _findings(found), _notes(found, reading))
+
+
+def _series(found: Ladder, grids: Sequence[Grid]) -> list[Series]:
+  series = []
+  for name in found.series:
+    marks = [_point(grid, rung, name) for grid, rung in zip(grids, found.rungs, strict=True) if rung.has(name)]
+    series.append(Series(name, marks, joined=len(marks) > 2))
+  return series
+
+
+def _point(grid: Grid, rung: Rung, series: str) -> Point:
+  mean, runs = grid.mean(rung.place(series)), grid.runs[rung.place(series)]
+  interval = "" if mean.low is None else f" ({percent(mean.low)} to {percent(mean.high)})"
+  asked = f"\nasked in the format {rung.base_asked}" if series == BASE else ""
+  of = f"{counted(len(grid.tasks), 'task')} of {counted(len(grid.clusters), 'cluster')}, {counted(len(runs), 'run')}"
+  return Point(
+    rung.name, mean.value, mean.low, mean.high, f"{series}, {rung.name}: {percent(mean.value)}{interval}\n{of}{asked}"
+  )
+
+
+def _chance(found: Ladder) -> list[Series]:
+  known = [(rung.name, rung.accuracy.chance) for rung in found.rungs if rung.accuracy.chance]
+  marks = [Point(name, chance, text=f"chance, {name}: {percent(chance)}") for name, chance in known]
+  return [Series(_CHANCE, marks, joined=len(marks) > 2)] if marks else []
+
+
+def _findings(found: Ladder) -> list[Finding]:
+  tuned = [name for name in found.series if name not in (BASE, CEILING)]
+  gaps = [_gap(found, index, name) for name in tuned for index in range(len(found.rungs) - 1)]
+  gains = [_gain(found, rung, name) for name in tuned for rung in found.rungs]
+  return [each for each in (*gaps, *gains) if each]
+
+
+def _gap(found: Ladder, index: int, series: str) -> Finding | None:
+  """What the tuned lose from one rung to the next, and what others do, whose loss is of the tasks themselves."""
+  gap = found.gap(index, series)
+  if not gap:
+    return None
+  before, after = found.rungs[index : index + 2]
+  over = f"over the {counted(gap.tasks, 'task')} of both" if gap.tasks else "over other tasks"
+  text = f"From {before.name} to {after.name}, the accuracy of {series} changes from {percent(gap.before)} to"
+  text = f"{text} {percent(gap.after)}, {with_interval(gap.accuracy)}, {over};"
+  text = f"{text} corrected for chance by {with_interval(gap.corrected)}."
+  others = [(name, found.gap(index, name)) for name in (BASE, CEILING) if name in found.series]
+  told = [f"{name} changes by {with_interval(other.accuracy)}" for name, other in others if other]
+  told = f" There {listed(told)}." if told else ""
+  return dataclasses.replace(finding(f"{text}{told}", gap.accuracy, None), main=True)
+
+
+def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
+  """Tuned against the base on one rung, and what is left to the ceiling; of the last rung the paper's claim."""
+  if not (rung.has(series) and rung.has(BASE)):
+    return None
+  mine, base, ceiling = (rung.place(name) for name in (series, BASE, CEILING))
+  made = rung.accuracy
+  gain = made.estimate({mine: 1.0, base: -1.0}).within(-1.0, 1.0)
+  asked = FORMATS.get(rung.base_asked, rung.base_asked)
+  text = f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked as suits it best ({asked}) scores"
+  text = (
+    f"{text} {percent(made.mean(base).value)} and {series} {percent(made.mean(mine).value)}, {with_interval(gain)}."
+  )
+  if rung.has(CEILING) and made.split != "seen":
+    left = made.estimate({ceiling: 1.0, mine: -1.0}).within(-1.0, 1.0)
+    text = f"{text} Tuned with these tasks included it is {percent(made.mean(ceiling).value)}, {with_interval(left)}."
+  if rung is not found.rungs[-1]:
+    return finding(text, gain, None)
+  stuck = "" if made.above_chance(mine) or made.above_chance(base) else "Neither is above guessing."
+  unfit = "" if all(run.pretrained for run in made.runs[base]) else NOT_PRETRAINED
+  unfit = unfit or ("These tasks were trained on; the claim is about others." if made.split == "seen" else "")
+  return finding(text, gain, claim("ladder", "unseen_clusters"), stuck, unfit)
+
+
+def _notes(found: Ladder, reading: Reading) -> list[str]:
+  last = found.rungs[-1].accuracy
+  cells = {tuple(run.key for run in some): some for some in last.runs.values()}
+  asked = listed([f"{FORMATS.get(rung.base_asked, rung.base_asked)} on {rung.name}" for rung in found.rungs])
+  notes = [
+    f"Of the last rung: {note}" if index == 0 else note
+    for index, note in enumerate(of_intervals(last, [*cells.values()]))
+  ]
+  if BASE in found.series:
+    notes.append(f"The base is asked in the format that it scores best in on each rung, which flatters it: {asked}.")
+  if found.unmeasured:
+    notes.append(f"Rungs without a score: {listed(list(found.unmeasured))}.")
+  return [*notes, *of_missing_runs(found.runs, reading)]
