@@ -249,7 +249,8 @@ def test_every_command_is_one_that_the_command_line_takes(plan_of):
   from flan_jax.cli import prepare, train
 
   of_name = {"eval": eval_command.command, "train": train.command, "prepare": prepare.command}
-  plan = plan_of()
+  more = [f"held_out/Evaluation.{name} = True" for name in ("unseen_wordings", "swap", "rank")]
+  plan = plan_of(*more)
   for command in [
     *commands.of_run(plan.runs[-1], plan.sweep.evaluations),
     commands.preparation(plan.runs[-1].training),

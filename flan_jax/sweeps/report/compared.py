@@ -7,7 +7,8 @@ there too, and does not change which tasks are compared.
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from flan_jax.evaluation.held_out.results import FORMATS
+from flan_jax.evaluation.held_out.differences import BEFORE
+from flan_jax.evaluation.held_out.rows import FORMATS
 from flan_jax.sweeps.report import derived
 from flan_jax.sweeps.report.cells import Grid, Place, grid
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
@@ -77,7 +78,7 @@ def compared(reading: Reading, axis: Axis) -> Compared | None:
   apart = {run.key for run in runs if axis.value(run) in axis.own_tasks}
   grids, asked = {}, {}
   for measure in reading.of_mixtures:
-    if measure.variant in derived.PROMPTINGS:
+    if measure.variant in BEFORE:
       best = asked[measure.evaluation] = derived.best_prompting(reading, measure, runs)
     else:
       best = measure.variant

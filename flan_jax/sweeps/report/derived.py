@@ -5,10 +5,8 @@ import dataclasses
 import statistics
 from collections.abc import Collection, Iterable, Mapping
 
+from flan_jax.evaluation.held_out.differences import BEFORE
 from flan_jax.sweeps.report.reading import BESIDE, DIFFERENCE, Key, Measure, Reading, Run, TaskScore
-
-# How a model that was not tuned may be asked: what tuning is held against is the best of them.
-PROMPTINGS = ("zero_shot", "few_shot", "continuation")
 
 
 def found(reading: Reading, evaluation: str, variant: str, metric: str = "") -> Measure | None:
@@ -31,7 +29,7 @@ def best_prompting(reading: Reading, measure: Measure, runs: Iterable[Run]) -> s
   """
   untuned = [run.key for run in runs if not run.tuned and reading.scores[measure].get(run.key)]
   means = {}
-  for variant in dict.fromkeys([measure.variant, *PROMPTINGS]):
+  for variant in dict.fromkeys([measure.variant, *BEFORE]):
     scores = with_base_asked(reading, measure, variant).scores[measure]
     means[variant] = statistics.fmean([score.value for key in untuned for score in scores[key].values()] or [0.0])
   return max(means, key=means.get)  # of equals the first, that of the measure

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from flan_jax.evaluation.held_out.results import FORMATS
+from flan_jax.evaluation.held_out.rows import FORMATS
 from flan_jax.sweeps.report.cells import Grid
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series

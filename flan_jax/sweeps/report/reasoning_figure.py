@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from flan_jax.evaluation.held_out.differences import REASONING
 from flan_jax.sweeps.report import derived
 from flan_jax.sweeps.report.axes import CONTROL_AXIS, COT_AXIS, WITH, names_of
 from flan_jax.sweeps.report.axis_findings import judged
@@ -14,7 +15,7 @@ from flan_jax.sweeps.report.notes import of_intervals, of_missing_runs
 from flan_jax.sweeps.report.reading import Key, Reading, Run, evaluation_in_words
 from flan_jax.sweeps.report.words import counted, percent, points, with_interval
 
-_FIRST, _DIRECTLY = "cot", "zero_shot"
+_FIRST, _DIRECTLY = REASONING[0]
 
 
 @dataclasses.dataclass(frozen=True)
