@@ -87,11 +87,6 @@ def _fact(thing: str) -> str:
   return f"{_called(thing).capitalize()} is {words.with_article(words.kind_of(thing))}."
 
 
-def _seen(rng: random.Random, thing: str) -> str:
-  """The thing somewhere: there are 240 of these texts, of things alone 30."""
-  return f"{_called(thing)} in the {rng.choice(words.PLACES)}"
-
-
 def _listed(things: Sequence[str]) -> str:
   return ", ".join(things)
 
@@ -101,7 +96,7 @@ def _name_kind(rng: random.Random, _: int) -> Fields:
   kind = words.kind_of(thing)
   asked = rng.choice(_KINDS)
   return {
-    "text": _seen(rng, thing),
+    "text": thing,
     "ask": _asked(rng, "name_kind"),
     "answer": kind,
     "choices": list(_KINDS),
@@ -118,7 +113,7 @@ def _is_kind(rng: random.Random, _: int) -> Fields:
   rng.shuffle(asked)
   (one, answer), (other, other_answer) = asked
   return {
-    "text": _seen(rng, thing),
+    "text": thing,
     "ask": _asked(rng, "is_kind", one),
     "answer": answer,
     "choices": _YES_NO,

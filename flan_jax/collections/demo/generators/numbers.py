@@ -118,7 +118,7 @@ _REWRITTEN: dict[str, Callable[[list[int]], str]] = {
 
 
 def _rewritten(rng: random.Random, question: str) -> Fields:
-  numbers = [rng.randint(1, _NAMED - 2) for _ in range(rng.choice((2, 3) if question == "joined" else (1, 2, 3, 3)))]
+  numbers = [rng.randint(1, _NAMED - 2) for _ in range(rng.randint(2 if question == "joined" else 1, 3))]
   fields: Fields = {
     "text": _said(numbers) if question == "to_figures" else _written(numbers),
     "ask": rng.choice(ASKS[question]),
