@@ -5,13 +5,17 @@ import itertools
 import random
 import re
 
-import pytest
-
 from flan_jax.collections.demo.generators import coreference, facts, passages, records, words
 
 
-def drawn(module, *arguments, n=150):
-  return [module.generate(random.Random(seed), *arguments) for seed in range(n)]
+def drawn(module, *arguments, n=100):
+  """Examples, each also as the swap asks it."""
+  for seed in range(n):
+    fields = module.generate(random.Random(seed), *arguments)
+    yield fields
+    if "other_answer" in fields:
+      others = {name.removeprefix("other_"): value for name, value in fields.items() if name.startswith("other_")}
+      yield {name: value for name, value in fields.items() if not name.startswith("other_")} | others
 
 
 def test_the_closed_book_is_one_world():
@@ -36,20 +40,28 @@ def towns_in(text):
   return [word for word in re.findall(r"\w+", text) if word in facts.TOWNS]
 
 
-@pytest.mark.parametrize("attribute", facts.ATTRIBUTES)
-def test_a_fact_stands_in_the_book(attribute):
-  for fields in drawn(facts, "attribute", attribute):
-    assert (*towns_in(fields["text"]), attribute, fields["answer"]) in TRUE
-  if attribute in facts.TOWN_OF:
-    for fields in drawn(facts, "town_of", attribute):
-      assert any((fields["answer"], attribute, word) in TRUE for word in fields["text"].split())
-  if attribute in facts.ONWARD:
-    for fields in drawn(facts, "onward", attribute):
-      (town,) = towns_in(fields["text"])
-      assert any(
-        (town, "road", onward) in TRUE and (onward, attribute, fields["answer"]) in TRUE for onward in facts.TOWNS
-      )
+# What each phrase asks for, and of which town.
+ASKED = {
+  phrase: (table, attribute)
+  for table in ("ASKS", "ONWARD", "TOWN_OF", "SAME", "CHECK")
+  for attribute, phrases in getattr(facts, table).items()
+  for phrase in phrases
+}
+
+
+def test_a_fact_stands_in_the_book():
+  examples = [drawn(facts, "attribute", name) for name in facts.ATTRIBUTES]
+  examples += [drawn(facts, "onward", name) for name in facts.ONWARD]
+  for fields in itertools.chain(*examples):
+    (town,), (table, attribute) = towns_in(fields["text"]), ASKED[fields["ask"]]
+    if table == "ONWARD":
+      (town,) = [onward for onward in facts.TOWNS if (town, "road", onward) in TRUE]
+    assert (town, attribute, fields["answer"]) in TRUE
+    if "rationale" in fields:
       assert all(f"{said}." in BOOK for said in fields["rationale"].rstrip(".").split(". "))
+  for name in facts.TOWN_OF:
+    for fields in drawn(facts, "town_of", name):
+      assert any((fields["answer"], name, word) in TRUE for word in fields["text"].split())
 
 
 def test_of_two_towns_the_book_knows_which_and_whether():
@@ -57,14 +69,16 @@ def test_of_two_towns_the_book_knows_which_and_whether():
     for fields in drawn(facts, "which", attribute):
       having = [t for t in towns_in(fields["text"]) for word in fields["ask"].split() if (t, attribute, word) in TRUE]
       assert having == [fields["answer"]]
-  for attribute in facts.SAME:
-    for fields in drawn(facts, "same", attribute):
-      one, two = towns_in(fields["text"])
-      shared = [value for town, name, value in TRUE if town == one and name == attribute and (two, name, value) in TRUE]
-      assert bool(shared) == (fields["answer"] == "yes")
-  for polarity in facts.CHECK:
-    for fields in drawn(facts, "check", polarity):
-      assert (fields["answer"] == "yes") == ((fields["text"] in BOOK) == (polarity == "true"))
+  for fields in itertools.chain(*(drawn(facts, "same", attribute) for attribute in facts.SAME)):
+    _, attribute = ASKED[fields["ask"]]
+    one, two = (
+      {value for town, name, value in TRUE if (town, name) == (t, attribute)} for t in towns_in(fields["text"])
+    )
+    assert (one == two) == (fields["answer"] == "yes")
+  for fields in itertools.chain(*(drawn(facts, "check", polarity) for polarity in facts.CHECK)):
+    _, polarity = ASKED[fields["ask"]]
+    assert (fields["answer"] == "yes") == ((fields["text"] in BOOK) == (polarity == "true"))
+    assert fields["rationale"] in BOOK
 
 
 def asked_of(fields, candidates):
@@ -89,18 +103,28 @@ def test_passages_hold_their_answers():
 def test_passages_of_two_steps_are_counted_joined_and_ordered():
   for fields in drawn(passages, "how_many"):
     places = re.findall(r"went to the (\w+)", fields["text"])
-    assert fields["answer"] == words.NUMBERS[places.count(asked_of(fields, words.PLACES))]
+    asked = asked_of(fields, words.PLACES)
+    assert fields["answer"] == words.NUMBERS[places.count(asked)]
   for fields in drawn(passages, "carried"):
     taker = {thing: name for name, thing in re.findall(r"(\w+) took the (\w+)", fields["text"])}
     gone = dict(re.findall(r"(\w+) went to the (\w+)", fields["text"]))
     assert fields["answer"] == gone[taker[asked_of(fields, taker)]]
-  for question, end in (("first", 0), ("last", -1)):
-    for fields in drawn(passages, question):
-      told = re.findall(r"(\w+) came (before|after) (\w+)\.", fields["text"])
-      before = {(a, b) if how == "before" else (b, a) for a, how, b in told}
-      orders = itertools.permutations({name for pair in before for name in pair})
-      fitting = [order for order in orders if all(order.index(a) < order.index(b) for a, b in before)]
-      assert [order[end] for order in fitting] == [fields["answer"]]
+  for fields in itertools.chain(drawn(passages, "first"), drawn(passages, "last")):
+    told = re.findall(r"(\w+) came (before|after) (\w+)\.", fields["text"])
+    before = {(a, b) if how == "before" else (b, a) for a, how, b in told}
+    orders = itertools.permutations({name for pair in before for name in pair})
+    (order,) = [order for order in orders if all(order.index(a) < order.index(b) for a, b in before)]
+    assert fields["answer"] == order[-1 if "last" in fields["question"] or "after all" in fields["question"] else 0]
+    assert fields["rationale"] == f"The order is {', '.join(order)}."
+
+
+def test_rationales_of_counts_name_those_who_went():
+  for seed in range(100):
+    fields = passages.generate(random.Random(seed), "how_many")
+    asked = asked_of(fields, words.PLACES)
+    went = re.findall(rf"(\w+) went to the {asked}\.", fields["text"])
+    assert re.findall(r"[A-Z]\w+", fields["rationale"])[1:] == went
+    assert f"In the {asked} " in fields["rationale"]
 
 
 def test_passages_asked_as_questions_are_asked_as_instructions():
@@ -126,10 +150,12 @@ def test_she_is_a_woman_he_is_a_man_and_they_are_two():
   for fields in drawn(coreference, "they"):
     assert (" and " in fields["answer"]) == (re.search(r"\b(she|he|they)\b", fields["ask"]).group() == "they")
     assert fields["answer"] in fields["text"].split(". ")[0]
-  for fields in drawn(coreference, "rewrite"):
+  for seed in range(50):
+    fields = coreference.generate(random.Random(seed), "rewrite")
     told = fields["text"].split(". ")[1].rstrip(".")
     assert fields["answer"].split()[1:] == told.split()[1:]
     assert (fields["answer"].split()[0] in SHE) == told.startswith("She")
+    assert fields["other_answer"] == fields["answer"].split()[0]
 
 
 # Of whom each reason is said: the verb, the reason, and whether it is the one named first.
@@ -167,12 +193,13 @@ def meant_and_other(text):
 
 
 def test_reasons_say_whom_and_what_is_meant():
-  for question in ("reason", "fit", "who_reason", "what_fit"):
+  asked_so = ("reason", "not_reason", "who_reason", "who_not_reason", "fit", "not_fit", "what_fit", "what_not_fit")
+  for question in asked_so:
     for fields in drawn(coreference, question):
-      assert fields["answer"] == meant_and_other(fields["text"])[0]
-  for question in ("not_reason", "not_fit", "who_not_reason", "what_not_fit"):
-    for fields in drawn(coreference, question):
-      assert fields["answer"] == meant_and_other(fields["text"])[1]
+      asked = fields.get("ask") or fields["question"]
+      not_meant = " not " in f" {asked} " or "beside" in asked
+      assert fields["answer"] == meant_and_other(fields["text"])[not_meant]
+      assert meant_and_other(fields["text"])[0] in fields.get("rationale", fields["answer"]) or not_meant
   for fields in drawn(coreference, "check"):
     assert (meant_and_other(fields["text"])[0] in fields["ask"]) == (fields["answer"] == "yes")
 
@@ -181,51 +208,46 @@ def record_of(text):
   return dict(field.split(": ") for field in text.split(" | "))
 
 
-def test_records_are_read_and_changed():
-  for question in ("field", "key", "missing", "check"):
+# What each phrase asks of a record.
+PHRASES = [
+  (question, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\w+)", re.escape(phrase))))
+  for question, phrases in records.ASKS.items()
+  for phrase in phrases
+]
+
+
+def replied(text, ask):
+  """The answer, from the text and the words of the ask alone."""
+  question, found = next((question, found) for question, form in PHRASES if (found := form.fullmatch(ask)))
+  key, value = (found.groupdict().get(name) for name in ("key", "value"))
+  if ": " not in text:
+    clauses = text.rstrip(".").split(" and ")
+    said = {"is a": "job", "is an": "job", "has a": "pet", "has an": "pet", "wants the": "food", "is in the": "place"}
+    name, clauses[0] = clauses[0].split(" ", 1)
+    text = " | ".join(
+      [f"name: {name}", *(f"{said[clause.rsplit(' ', 1)[0]]}: {clause.split()[-1]}" for clause in clauses)]
+    )
+  one, *two = (dict(field.split(": ") for field in record.split(" | ")) for record in text.split("; "))
+  written = " | ".join(f"{name}: {held}" for name, held in one.items())
+  return {
+    "field": lambda: one[key],
+    "key": lambda: next(name for name, held in one.items() if held == value),
+    "missing": lambda: next(name for name, held in one.items() if held == "?"),
+    "check": lambda: "yes" if one[key] == value else "no",
+    "values": lambda: " ".join(one.values()),
+    "keys": lambda: " ".join(one),
+    "drop": lambda: " | ".join(field for field in written.split(" | ") if not field.startswith(key)),
+    "change": lambda: written.replace(f"{key}: {one[key]}", f"{key}: {value}"),
+    "find": lambda: next(record["name"] for record in (one, *two) if value in record.values()),
+    "same": lambda: "yes" if one[key] == two[0][key] else "no",
+    "to_record": lambda: written,
+  }[question]()
+
+
+def test_records_are_read_changed_and_compared():
+  for question in records.ASKS:
     for fields in drawn(records, question):
-      record, asked = record_of(fields["text"]), fields["ask"].split()
-      keys, values = [key for key in record if key in asked], [value for value in record.values() if value in asked]
-      if question == "field":
-        assert fields["answer"] == record[keys[-1]]
-      elif question == "key":
-        assert record[fields["answer"]] == values[-1]
-      elif question == "missing":
-        assert record[fields["answer"]] == "?"
+      if fields["ask"] in records.ASKS["to_sentence"]:  # and back again
+        assert fields["text"] == replied(f"{fields['answer']}.", records.ASKS["to_record"][0])
       else:
-        assert (fields["answer"] == "yes") == (record[keys[-1]] in asked)
-  for fields in drawn(records, "drop"):
-    left, record = record_of(fields["answer"]), record_of(fields["text"])
-    assert left.items() < record.items()
-    assert (record.keys() - left.keys()).pop() in fields["ask"].split()
-  for fields in drawn(records, "change"):
-    new, record = record_of(fields["answer"]), record_of(fields["text"])
-    assert list(new) == list(record)
-    assert [(key in fields["ask"], new[key] in fields["ask"]) for key in record if new[key] != record[key]] == [
-      (True, True)
-    ]
-
-
-def test_records_are_written_as_sentences_and_back():
-  for fields in drawn(records, "to_sentence"):
-    record = record_of(fields["text"])
-    assert [word for word in fields["answer"].split() if word in record.values()] == list(record.values())
-    assert records.sentence(record) == fields["answer"]
-  for fields in drawn(records, "to_record"):
-    assert records.sentence(record_of(fields["answer"])) == fields["text"].rstrip(".")
-  for fields in drawn(records, "values"):
-    assert dict(zip(fields["other_answer"].split(), fields["answer"].split(), strict=True)) == record_of(fields["text"])
-
-
-def test_two_records_are_compared():
-  for fields in drawn(records, "find"):
-    found = [
-      record["name"]
-      for record in map(record_of, fields["text"].split("; "))
-      if set(record.values()) & set(fields["ask"].split())
-    ]
-    assert found == [fields["answer"]]
-  for fields in drawn(records, "same"):
-    one, two = map(record_of, fields["text"].split("; "))
-    (key,) = [key for key in one if key in fields["ask"].split()]
-    assert (one[key] == two[key]) == (fields["answer"] == "yes")
+        assert fields["answer"] == replied(fields["text"], fields["ask"])
