@@ -1,17 +1,12 @@
 """`flan-jax eval`: a checkpoint on published suites, or (beside one before it, perhaps) on held-out examples."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from flan_jax.cli import held_out_options
 from flan_jax.cli.option_groups import Grouped
-from flan_jax.errors import FlanJaxError, UsageError
-
-if TYPE_CHECKING:
-  from flan_jax.data.mixtures import MixtureSpec
-
+from flan_jax.errors import UsageError
 
 _EXAMPLES = 100  # of a task of a mixture in a format, where nothing is said
 _POSITIVE = click.IntRange(min=1)
@@ -120,20 +115,13 @@ def command(context, suite, task, mixture, **options):
   if sum(given is not None for given in (task, mixture, suite)) != 1:
     raise UsageError("eval measures one thing: --task, --mixture or --suite")
   measured = ("--suite", _OF_MIXTURES) if suite is not None else ("--task and --mixture", _OF_SUITES)
-  _require_no(context, *measured)
+  held_out_options.require_no(context, *measured)
   if options["output"] is not None:
-    _require_writable(options["output"])
+    held_out_options.require_writable(options["output"])
   if suite is not None:
     _evaluate_suites(suite, options)
   else:
     _evaluate_mixture(task, mixture, options)
-
-
-def _require_no(context: click.Context, measured: str, names: tuple[str, ...]) -> None:
-  """Refuses options that would say nothing."""
-  for option in context.command.params:
-    if option.name in names and context.get_parameter_source(option.name) == click.core.ParameterSource.COMMANDLINE:
-      raise UsageError(f"{option.opts[0]} says nothing of {measured}")
 
 
 def _evaluate_suites(suite: str, options: dict) -> None:
@@ -145,14 +133,14 @@ def _evaluate_suites(suite: str, options: dict) -> None:
 
 
 def _evaluate_mixture(task: str | None, mixture: str | None, options: dict) -> None:
-  chosen = _chosen(task, mixture, options["data_dir"])
-  present, absent = _installed(chosen, options["data_dir"], options["missing"])
+  chosen = held_out_options.chosen(task, mixture, options["data_dir"])
+  present, absent = held_out_options.installed(chosen, options["data_dir"], options["missing"])
   request = {
     "name": chosen.name,
     "tasks": present,
     "missing": absent,
-    "formats": _formats(options["formats"]),
-    "shots": _shots(options["shots"]) if options["shots"] else _widest(chosen),
+    "formats": held_out_options.formats(options["formats"]),
+    "shots": held_out_options.shots(options["shots"]) if options["shots"] else held_out_options.widest(chosen),
     "examples": options["examples"] or _EXAMPLES,
     **{name: options[name] for name in ("before", "seed", "unseen_wordings", "max_input_tokens", "max_new_tokens")},
     **{name: options[name] for name in ("checkpoint", "vocabulary", "data_dir", "rank", "swap")},
@@ -177,49 +165,3 @@ def _evaluate(request: dict, output: Path | None, as_json: bool) -> None:
   click.echo(
     f"In {output}: results.json, predictions.jsonl, chart.png" if output else "Not kept: --output DIR keeps it"
   )
-
-
-def _chosen(task: str | None, mixture: str | None, data_dir: Path | None) -> "MixtureSpec":
-  """The mixture to measure on; a task is a mixture of one."""
-  from flan_jax.data import mixtures, specs
-
-  return mixtures.get_mixture(mixture if task is None else specs.get_task(task, data_dir).name, data_dir)
-
-
-def _widest(mixture: "MixtureSpec") -> tuple[int, int]:
-  """The fewest and the most exemplars of any of its parts."""
-  fewest, most = zip(*(part.shots for part in mixture.parts), strict=True)
-  return min(fewest), max(most)
-
-
-def _installed(mixture: "MixtureSpec", data_dir: Path | None, missing: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-  """(the tasks whose files are there, those that are skipped, which is said)."""
-  from flan_jax.data import mixtures
-
-  present, absent = mixtures.installed(mixture, data_dir, missing)
-  for file in absent:
-    click.echo(f"Skipped: {file}", err=True)
-  return present, tuple(file.task for file in absent)
-
-
-def _require_writable(folder: Path) -> None:
-  folder.mkdir(parents=True, exist_ok=True)
-  if not os.access(folder, os.W_OK):
-    raise FlanJaxError(f"{folder}: cannot write here (--output)")
-
-
-def _formats(text: str) -> tuple[str, ...]:
-  from flan_jax.data.formats import get_format
-
-  return tuple(dict.fromkeys(get_format(name.strip()).name for name in text.split(",") if name.strip()))
-
-
-def _shots(text: str) -> tuple[int, int]:
-  fewest, _, most = text.partition(",")
-  try:
-    shots = int(fewest), int(most or fewest)
-  except ValueError:
-    shots = (0, 0)
-  if not 1 <= shots[0] <= shots[1]:
-    raise UsageError(f"--shots {text}: write a number such as 3, or the fewest and the most such as 2,5")
-  return shots

@@ -50,7 +50,7 @@ def command(checkpoint, prompts, file, max_new_tokens, vocabulary, data_dir, sam
 
   A sample is a function of --seed, its prompt and its number, whatever else is asked.
   """
-  prompts = _prompts(prompts, file)
+  prompts = prompts_of(prompts, file)
   search = _search(options["beams"], samples, **{name: options[name] for name in ("temperature", "top_k", "top_p")})
   from flan_jax.cli.environment import prepare_jax
 
@@ -101,9 +101,15 @@ def _search(beams: int | None, samples: int, **drawing: float | None) -> "Callab
   return make
 
 
-def _prompts(arguments: Sequence[str], file: Path | None) -> list[str]:
+def prompts_of(arguments: Sequence[str], file: Path | None) -> list[str]:
+  """The prompts of a command line: its arguments, or else the lines of --file or of standard input.
+
+  Raises:
+    UsageError: there are both.
+    FlanJaxError: a file without prompts, or with lines that are none.
+  """
   if arguments and file is not None:
-    raise UsageError("infer takes prompts or --file, not both")
+    raise UsageError("give prompts or --file, not both")
   if arguments:
     return list(arguments)
   if file is None:

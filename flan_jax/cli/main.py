@@ -29,6 +29,7 @@ COMMANDS = {
   "contamination": ("flan_jax.cli.contamination", "Look for a suite's questions in what a model was trained on."),
   "certify": ("flan_jax.cli.certify", "Compare a released checkpoint's scores with those that its paper publishes."),
   "infer": ("flan_jax.cli.infer", "Answer prompts."),
+  "compare": ("flan_jax.cli.compare", "Two checkpoints side by side; blind, to say which is better."),
   "convert": ("flan_jax.cli.convert", "Turn a checkpoint of T5X, Hugging Face or flan_jax into one of another kind."),
   "export": ("flan_jax.cli.export", "Write the texts of a mixture for use elsewhere: Parquet or JSONL."),
   "inspect": ("flan_jax.cli.inspect", "Look at collections, mixtures, data folders and examples, up to batch rows."),
@@ -36,7 +37,7 @@ COMMANDS = {
 }
 _GIN = "--gin."
 # They work in JAX, and leave nothing unsound wherever they are stopped.
-_END_AT_ONCE = ("eval", "certify", "infer")
+_END_AT_ONCE = ("eval", "certify", "infer", "compare")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from flan_jax import atomic
+from flan_jax import atomic, keys
 
 WORDS = "stopped"
 _BAR_OVER = "\x1b[?25h\n"
@@ -58,6 +58,7 @@ def ending_at_once() -> Iterator[None]:
 def _end(number: int, _frame: object = None) -> None:
   if _ending.acquire(timeout=_STUCK_SECONDS):  # once, by the main thread or the one that stands in for it
     atomic.remove_unfinished()
+    keys.give_back()
     # Not through sys.stderr, whose lock an interrupted write may hold. A bar on a terminal has hidden the cursor.
     os.write(2, f"{_BAR_OVER if os.isatty(2) else ''}flan-jax: {WORDS}\n".encode())
   os._exit(code_of(number))

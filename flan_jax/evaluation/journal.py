@@ -12,27 +12,39 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, Protocol, Self, TypeVar
 
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.evaluation.answered import Answered
 
 FILE = "journal.jsonl"
+L = TypeVar("L", bound="Line")
 
 
-class Journal:
+class Line(Protocol):
+  """What a journal is of: questions answered by a model (`Answered`), or pairs by a person."""
+
+  def json(self) -> str:
+    """JSON in one line, without its end."""
+
+  @classmethod
+  def from_json(cls, content: Mapping[str, Any]) -> Self:
+    """What `json` gave; raises TypeError for anything else."""
+
+
+class Journal(Generic[L]):
   """Of one request; see `opened`."""
 
-  def __init__(self, file: BinaryIO, batches: list[list[Answered]]):
+  def __init__(self, file: BinaryIO, batches: list[list[L]]):
     self._file = file
     self._batches = batches
 
   @property
-  def answered(self) -> list[Answered]:
+  def answered(self) -> list[L]:
     """All that has been answered, in the order in which it was."""
     return [each for batch in self._batches for each in batch]
 
-  def append(self, batch: Sequence[Answered]) -> None:
+  def append(self, batch: Sequence[L]) -> None:
     """Adds a batch; when it returns, the batch is on disk.
 
     Raises:
@@ -43,7 +55,9 @@ class Journal:
 
 
 @contextlib.contextmanager
-def opened(path: Path, request: Mapping[str, Any], *, makes_room: bool = False) -> Iterator[Journal]:
+def opened(
+  path: Path, request: Mapping[str, Any], *, makes_room: bool = False, of: type[L] = Answered
+) -> Iterator[Journal[L]]:
   """The journal at a path, made where there is none, for as long as the context lasts.
 
   Args:
@@ -52,6 +66,7 @@ def opened(path: Path, request: Mapping[str, Any], *, makes_room: bool = False) 
     makes_room: a journal of another request of the same kind (one that names the same things) does not stand in the
       way: it is renamed to NAME.old.jsonl, in place of the one that was there, and this one begins anew. A journal of
       another kind is refused all the same.
+    of: what the journal holds.
 
   Raises:
     UsageError: the file is of another request; names what differs.
@@ -64,10 +79,10 @@ def opened(path: Path, request: Mapping[str, Any], *, makes_room: bool = False) 
     lines = _whole_lines(file.read())
     if lines and makes_room and _of_the_same_kind(_requested(lines, path), request):
       os.replace(path, path.with_suffix(f".old{path.suffix}"))
-      with opened(path, request) as anew:
+      with opened(path, request, of=of) as anew:
         yield anew
       return
-    batches = _read(lines, path, request) if lines else []
+    batches = _read(lines, path, request, of) if lines else []
     file.truncate(sum(map(len, lines)))
     _write(file, "" if lines else f"{json.dumps({'request': request}, ensure_ascii=False)}\n")
     _sync_folder(path.parent)
@@ -109,7 +124,7 @@ def _of_the_same_kind(theirs: Any, request: Mapping[str, Any]) -> bool:
   return theirs != mine and isinstance(theirs, Mapping) and theirs.keys() == mine.keys()
 
 
-def _read(lines: Sequence[bytes], path: Path, request: Mapping[str, Any]) -> list[list[Answered]]:
+def _read(lines: Sequence[bytes], path: Path, request: Mapping[str, Any], of: type[L]) -> list[list[L]]:
   differing = differences(json.loads(json.dumps(request)), _requested(lines, path))
   if differing:
     raise UsageError(
@@ -120,7 +135,7 @@ def _read(lines: Sequence[bytes], path: Path, request: Mapping[str, Any]) -> lis
   batches = []
   for number, line in enumerate(lines[1:], start=2):
     try:
-      batches.append([Answered.from_json(content) for content in json.loads(line)])
+      batches.append([of.from_json(content) for content in json.loads(line)])
     except (ValueError, TypeError, AttributeError) as error:
       raise FlanJaxError(
         f"{path}:{number}: a damaged line ({error!r}); remove that line, and its questions are asked again"
