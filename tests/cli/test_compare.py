@@ -12,7 +12,7 @@ import pytest
 from flan_jax import keys
 from flan_jax.cli import signals
 from flan_jax.cli.main import run
-from flan_jax.evaluation.answering import Answerer
+from flan_jax.evaluation.answering import Answerer, Output
 from tests.evaluation.untrained import StandIn, write_checkpoint
 
 TASK = "demo.step_reverse"
@@ -32,10 +32,10 @@ class Reversing(StandIn):
     super().__init__()
     self._able = able
 
-  def answers(self, prompts, **options):
-    for index, _ in super().answers(prompts, **options):
+  def outputs(self, prompts, **options):
+    for index, _ in super().outputs(prompts, **options):
       words = prompts[index].partition("[")[2].partition("]")[0].split()
-      yield index, [" ".join(reversed(words)) if self._able else "I cannot"]
+      yield index, [Output(" ".join(reversed(words)) if self._able else "I cannot")]
 
 
 @pytest.fixture
