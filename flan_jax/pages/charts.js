@@ -74,16 +74,24 @@ function stripChart(rows, label, {axis = SHARES, width = 900, told = true} = {})
   const height = top + step * rows.length + 4;
   const chart = drawn("svg", {viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label});
   if (axis.label) chart.append(axisName(axis.label, left, width - right));
-  for (const [place, name] of axis.ticks) {
+  const every = tickStep(axis, x);
+  const from = Math.max(0, axis.ticks.findIndex(([place]) => place === axis.baseline)); // a baseline keeps its name
+  axis.ticks.forEach(([place, name], index) =>
     chart.append(
       drawn("line", {class: gridKind(axis, place), x1: x(place), x2: x(place), y1: top, y2: height}),
-      drawn("text", {class: "quiet", x: x(place), y: top - 10, "text-anchor": "middle"}, name),
-    );
-  }
+      (index - from) % every ? "" : drawn("text", {class: "quiet", x: x(place), y: top - 10, "text-anchor": "middle"}, name),
+    ),
+  );
   rows.forEach((row, index) =>
     chart.append(stripRow(row, top + step * (index + 0.5), {x, step, left, width, right, told})),
   );
   return chart;
+}
+
+/** Of ticks that run to the right every so manieth has room for its name. */
+function tickStep(axis, x) {
+  const room = Math.min(...axis.ticks.slice(1).map(([place], index) => x(place) - x(axis.ticks[index][0])));
+  return Math.max(1, Math.ceil((7.2 * Math.max(...axis.ticks.map(([, name]) => name.length)) + 6) / room));
 }
 
 /** Whether a tick's line is that of no difference. */

@@ -1,4 +1,4 @@
-// The page of a report: findings, a figure each with what it says and its numbers, and the runs.
+// The page of a report: findings, a figure each with what it says and its numbers, samples, and the runs.
 
 const report = readable("report");
 const VERDICTS = {supports: "✓", contradicts: "✗", "can't tell": "?", "no claim": "·"};
@@ -213,6 +213,46 @@ function ordered(a, b, sign) {
   return sign * (typeof a === "string" ? a.localeCompare(b, "en", {numeric: true}) : a - b);
 }
 
+/** Prompts with the outputs beside each other, a group an evaluation; the first one is open. */
+function showSamples() {
+  byId("samples").hidden = !report.samples.length;
+  byId("samples").append(
+    ...report.samples.map((group, index) =>
+      element(
+        "details",
+        {open: index === 0},
+        element("summary", {}, `${group.name}: ${group.about}`),
+        element("div", {class: "samples"}, group.samples.map(sampleCard)),
+      ),
+    ),
+  );
+}
+
+function sampleCard(sample) {
+  return element(
+    "article",
+    {class: "sample"},
+    element("h3", {}, sample.task),
+    element("p", {class: "text"}, sample.prompt),
+    element("p", {}, element("span", {class: "quiet"}, "Answer: "), sample.target),
+    element("div", {class: "outputs"}, sample.outputs.map(outputOf)),
+  );
+}
+
+const outputOf = (output) =>
+  element(
+    "div",
+    {},
+    element(
+      "p",
+      {},
+      output.prompt ? `${output.who}, asked as suits it best: ` : `${output.who}: `,
+      element("span", {class: output.correct ? "right" : "wrong"}, output.correct ? "✓ right" : "✗ wrong"),
+    ),
+    output.prompt ? element("p", {class: "text quiet"}, output.prompt) : null,
+    element("p", {class: output.text ? "text" : "text quiet"}, output.text || "(nothing)"),
+  );
+
 function showRuns() {
   byId("runs-about").textContent = report.runs.about;
   byId("runs").append(tableOf(report.runs.columns, report.runs.rows, null));
@@ -221,6 +261,7 @@ function showRuns() {
 showHead();
 showFindings();
 showFigures();
+showSamples();
 showRuns();
 drawPanels();
 new ResizeObserver(drawPanels).observe(byId("figures"));

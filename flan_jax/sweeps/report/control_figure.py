@@ -15,11 +15,11 @@ TUNED, NONE, SHUFFLED, RANDOM, NO_COT, CEILING = "tuned", "none", "shuffled", "r
 LABELS = {
   UNTUNED: "base",
   NONE: "no instructions",
-  SHUFFLED: "instructions of other tasks",
-  RANDOM: "from random parameters",
+  SHUFFLED: "wrong instructions",
+  RANDOM: "random start",
   NO_COT: "no rationales",
   TUNED: "tuned",
-  CEILING: "ceiling: its tasks included",
+  CEILING: "ceiling",
 }
 # (from, to, what changed between the two, the name of the claim about it).
 _CHANGES = (

@@ -1,4 +1,4 @@
-"""A report in one HTML file: what was run, findings, a figure each with its numbers, and the runs."""
+"""A report in one HTML file: what was run, findings, a figure each with its numbers, samples, and the runs."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from flan_jax.pages.document import document, readable
 from flan_jax.sweeps.report import runs
 from flan_jax.sweeps.report.figure import Figure, Panel, Point, Series
 from flan_jax.sweeps.report.layout import laid_out
+from flan_jax.sweeps.report.samples import Group
 from flan_jax.sweeps.report.scales import measured, number
 
 FILE = "index.html"
@@ -19,13 +20,16 @@ _SCRIPTS = ("elements.js", "data.js", "charts.js", "report.js")
 _MOST_NUMBERS = 120  # in a table under a figure; of longer curves every so manieth point stands there
 
 
-def write_page(figures: Sequence[Figure], table: pa.Table, about: Mapping[str, Any], path: Path) -> None:
+def write_page(
+  figures: Sequence[Figure], table: pa.Table, about: Mapping[str, Any], path: Path, samples: Sequence[Group] = ()
+) -> None:
   """Writes the page, atomically. It needs no other file and no network; the same content gives the same bytes.
 
   Args:
     figures: their pictures are linked as NAME.png and NAME.svg beside the page.
     table: of the sweeps, for the list of runs.
     about: title: of the page; sweeps: what the sweep.json of each says, as far as it is known.
+    samples: prompts and outputs.
   """
   sweeps = about.get("sweeps", ())
   scores = [score for score in table["score"].unique().to_pylist() if score]
@@ -33,6 +37,7 @@ def write_page(figures: Sequence[Figure], table: pa.Table, about: Mapping[str, A
     "about": runs.told(table),
     "sweeps": [{"name": sweep["name"], "facts": facts(sweep)} for sweep in sweeps],
     "figures": [_shown(figure) for figure in figures],
+    "samples": [dataclasses.asdict(group) for group in samples],
     "runs": {
       "about": "Scores and intervals of each run alone, over its tasks and their examples."
       + (f" Score: {', '.join(scores)}." if scores else ""),

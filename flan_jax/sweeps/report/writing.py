@@ -13,9 +13,10 @@ import pyarrow as pa
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.sweeps.plan import RECORD, RUNS, STATE
-from flan_jax.sweeps.report import drawing, page, runs
+from flan_jax.sweeps.report import drawing, page, runs, samples
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.figures import figures as figures_of
+from flan_jax.sweeps.report.samples import Group
 from flan_jax.sweeps.results import table as tables
 
 FINDINGS = "findings.json"
@@ -56,7 +57,7 @@ def write(folders: Sequence[Path], output: Path, title: str | None = None) -> Wr
   pictures = {figure.name: [path.name for path in drawing.draw(figure, output)] for figure in figures}
   findings = json.dumps(_findings(about["title"], figures, pictures), indent=2, ensure_ascii=False, allow_nan=False)
   write_atomically(output / FINDINGS, f"{findings}\n".encode())
-  page.write_page(figures, table, about, output / page.FILE)
+  page.write_page(figures, table, about, output / page.FILE, _samples(folders))
   return Written(runs.told(table), figures, output / page.FILE, findings)
 
 
@@ -137,6 +138,16 @@ def _sweep(folder: Path) -> dict[str, Any] | None:
     raise FlanJaxError(f"{folder / RECORD} is no JSON ({error}); the sweep's own command writes it again") from None
   if not isinstance(found, dict) or not {"name", "score"} <= found.keys():
     raise FlanJaxError(f"{folder / RECORD}: not what a sweep says of itself; the sweep's own command writes it again")
+  return found
+
+
+def _samples(folders: Sequence[Path]) -> list[Group]:
+  """Of all sweeps; answers of a run that is under way, or that are damaged, are left out."""
+  found = []
+  for folder in folders:
+    sweep = _sweep(folder)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+      found += samples.samples(folder, sweep) if sweep else []
   return found
 
 

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from flan_jax.sweeps.report.figures import figures
 from flan_jax.sweeps.report.layout import laid_out
 from flan_jax.sweeps.report.page import write_page
+from flan_jax.sweeps.report.samples import Group, Output, Sample
 from tests import chromium
+from tests.sweeps.made_up_ladder import CONTROLS, made_up_ladder
 from tests.sweeps.made_up_sweep import made_up_table
 from tests.sweeps.report import made_up_figures as made_up
 
@@ -24,6 +27,8 @@ ABOUT = {
     }
   ],
 }
+OUTPUTS = (Output("base", NASTY, False), Output("base", "", True, f"Told: {NASTY}"), Output("tuned", "x" * 400, True))
+SAMPLES = [Group("dev clusters", "a beside b", (Sample("demo.t", "c", f"{NASTY}\nWhat?", NASTY, OUTPUTS),) * 2)]
 FAILED = "tasks-160_seed-1"
 
 
@@ -36,7 +41,7 @@ def table():
 @pytest.fixture(scope="module")
 def path(table, tmp_path_factory):
   path = tmp_path_factory.mktemp("report") / "index.html"
-  write_page([figure() for figure in made_up.ALL], table, ABOUT, path)
+  write_page([figure() for figure in made_up.ALL], table, ABOUT, path, SAMPLES)
   return path
 
 
@@ -61,7 +66,7 @@ def each(page, selector: str, what: str = "innerText") -> list:
 
 def test_findings_come_first_each_with_its_verdict_and_a_link_to_its_figure(page):
   findings = [(figure(), finding) for figure in made_up.ALL for finding in figure().findings]
-  findings.sort(key=lambda each: each[1].verdict == "no claim")  # these come last, and folded
+  findings.sort(key=lambda each: each[1].verdict == "no claim" and not each[1].main)  # these come last, and folded
   assert page.ask("document.querySelector('#findings details').open") is False
   page.click("#findings summary")
   shown = page.ask("[...document.querySelectorAll('#findings li')].map(e => [...e.children].map(c => c.innerText))")
@@ -162,9 +167,28 @@ def test_what_was_run_is_told(page):
   assert page.ask("document.title") == ABOUT["title"]
 
 
+def test_samples_stand_beside_each_other_whatever_is_in_them(page):
+  assert each(page, ".sample .text")[:4] == [f"{NASTY}\nWhat?", NASTY, f"Told: {NASTY}", "(nothing)"]
+  assert [text.rpartition(" ")[2] for text in each(page, ".outputs p:first-child")[:3]] == ["wrong", "right", "right"]
+  assert "asked as suits it best" in each(page, ".outputs p:first-child")[1]
+  assert page.count("#samples img, #samples script") == 0
+  assert page.text("#samples summary") == "dev clusters: a beside b"
+
+
+@pytest.fixture(scope="module")
+def rungs(tmp_path_factory):
+  """The page of a sweep of controls on a ladder."""
+  path = tmp_path_factory.mktemp("ladder") / "index.html"
+  table = made_up_ladder({"control": CONTROLS, "seed": [0]})
+  write_page(figures(table), table, {"title": "Controls"}, path)
+  return path
+
+
 @pytest.mark.parametrize("width", [380, 800, 1600])
-def test_charts_fit_the_window_and_their_labels_do_not_overlap(page, path, width):
-  page.open(path, width=width)
+@pytest.mark.parametrize("of", ["path", "rungs"])
+def test_charts_fit_the_window_and_their_labels_do_not_overlap(browser, request, of, width):
+  page = browser
+  page.open(request.getfixturevalue(of), width=width)
   assert page.ask("document.documentElement.scrollWidth <= innerWidth")
   assert min(page.ask("[...document.querySelectorAll('svg[role]')].map(e => e.getBoundingClientRect().width)")) >= 280
   overlapping = page.ask(
@@ -219,7 +243,7 @@ def _luminance(rgb) -> float:
 
 
 def test_the_same_content_gives_the_same_bytes(path, table, tmp_path):
-  write_page([figure() for figure in made_up.ALL], table, ABOUT, tmp_path / "again.html")
+  write_page([figure() for figure in made_up.ALL], table, ABOUT, tmp_path / "again.html", SAMPLES)
   assert (tmp_path / "again.html").read_bytes() == path.read_bytes()
 
 
