@@ -88,6 +88,8 @@ class Source:
     self.original = original
     self._rows = rows
     self._type = specs.get_type(spec.type)
+    # Examples that are made, not read, by row: splitting, rendering and counting look at each of a few hundred again.
+    self._made: dict[int, Example] | None = {} if isinstance(rows, GeneratedRows) else None
 
   @property
   def lost(self) -> Lost:
@@ -173,7 +175,12 @@ class Source:
     return good, Lost(tuple(problems.values()), dict(collections.Counter(skipped.values())))
 
   def _example(self, row: int) -> Example:
-    return Example(self._rows.id(row), self._fields(self._rows.read(row)))
+    if self._made is not None and row in self._made:
+      return self._made[row]
+    example = Example(self._rows.id(row), self._fields(self._rows.read(row)))
+    if self._made is not None:
+      self._made[row] = example
+    return example
 
   def _fields(self, record: Mapping[str, Any]) -> mapping.Fields:
     if "options_within" in self.spec.reader:

@@ -118,12 +118,13 @@ def compile_wording(wording: specs.Wording, fields: Iterable[str], where: str) -
   )
 
 
-def variables(text: str) -> set[str]:
+@functools.lru_cache(maxsize=8192)  # hundreds of tasks share a type's wordings
+def variables(text: str) -> frozenset[str]:
   """The names that a template reads."""
   if "{" not in text:
-    return set()
+    return frozenset()
   try:
-    return jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+    return frozenset(jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
   except jinja2.TemplateSyntaxError as error:
     raise errors.FlanJaxError(f"not a template ({error.message}): {text!r}") from None
 
