@@ -198,6 +198,10 @@ class Stream:
     """What stands in the rows of a window."""
     return self._plan(window)
 
+  def same_objective(self, before: Position, after: Position) -> bool:
+    """Whether what is made of an example is the same at two positions; it may change where a window begins."""
+    return not self._objective or self._objective.at(before.window) == self._objective.at(after.window)
+
   def taken(self, window: int) -> Int[np.ndarray, "examples sides"]:
     """Tokens that each example of a window takes of each side of its row, EOS included, in the plan's order."""
     return self._taken(window, self.plan(window))

@@ -184,8 +184,10 @@ class Checkpoints:
       self.jumps = tuple(map(Jump.from_json, record["jumps"]))
       return step, state, record["position"]
 
-  def go_back(self, wanted: TrainState, position: Position, skipped_from: int) -> tuple[int, TrainState]:
-    """(step, state) of the newest whole checkpoint from which a run may go on; later ones are deleted.
+  def go_back(
+    self, wanted: TrainState, position: Position, skipped_from: int
+  ) -> tuple[int, TrainState, dict[str, int]]:
+    """(step, state, position then) of the newest whole checkpoint that may be gone on from; later ones are deleted.
 
     It was not made amid skipped steps; and if the run has gone back to it before and every step since was skipped, its
     parameters are what is wrong, and the one before it is taken. The oldest stays in any case.
@@ -198,9 +200,9 @@ class Checkpoints:
     # The first process says which, for all: another might look for a folder that is deleted already.
     for step in processes.from_first("checkpoints that are left", lambda: self._left(skipped_from)):
       self._manager.delete(step)
-    step, state, _ = self.restore_newest(wanted)
+    step, state, then = self.restore_newest(wanted)
     self.jumps = (*(jump for jump in self.jumps if jump.step < step), Jump(step, position))
-    return step, state
+    return step, state, then
 
   def _left(self, skipped_from: int) -> list[int]:
     """The steps that `go_back` deletes, newest first."""

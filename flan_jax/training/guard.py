@@ -81,6 +81,12 @@ class GuardState(NamedTuple):
     return cls(zero, zero, none, none, none)
 
 
+def begun_anew(state: GuardState) -> GuardState:
+  """What a guard knows as other losses begin: how many steps were skipped, and nothing of the losses before."""
+  new = GuardState.new()
+  return state._replace(mean=new.mean, deviation=new.deviation, accepted=new.accepted)
+
+
 def fine(guard: Guard, state: GuardState, loss: Float[Array, ""], gradient_norm: Float[Array, ""]) -> Bool[Array, ""]:
   """Whether a step may change the parameters; inside the compiled step, so that the host is not asked.
 

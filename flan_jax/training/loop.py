@@ -84,6 +84,8 @@ def run_steps(
   batches: Batches,
   *,
   step: int,
+  position: Position,
+  same_objective: Callable[[Position, Position], bool],
   until: int,
   saving: Saving,
   guard: Guard,
@@ -100,13 +102,18 @@ def run_steps(
   Args:
     state: its buffers are used up.
     batches: (arrays of this process's rows, position of the batch after it) without end.
+    position: to which the state has seen the data.
+    same_objective: whether batches before two positions are made alike. Where they are not, the loss jumps, and the
+      guard begins anew.
   """
   in_flight: collections.deque = collections.deque()
-  position, stopped_by, skipped_from = None, 0, 0
+  stopped_by, skipped_from = 0, 0
   alarm, saved, save_now = Alarm(saving.minutes), step, False
   while step < until and not stopped_by and not skipped_from:
     with watchers.meter.waiting():
-      batch, position = next(batches)
+      before, (batch, position) = position, next(batches)
+    if not same_objective(before, position):
+      state = trainer.with_new_guard(state)
     with watchers.profiler.around(step + 1):
       state, metrics = trainer.step(state, trainer.place(batch, stop.number, alarm.rings()))
     step += 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import jax
 
 from flan_jax import processes, progress
+from flan_jax.data.stream import Position
 from flan_jax.data.vocabularies import Vocabulary, load_vocabulary
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
@@ -94,12 +95,13 @@ class Run:
       watchdog.watching(self.model_dir, jax.process_index(), training.guard.hang_minutes) as moved,
       Checkpoints(self.model_dir, record, training.saving) as checkpoints,
     ):
-      start = resuming.start(self.trainer, checkpoints, self.feed, self.initial, training.initial_optimizer)
-      step, state, position = start
+      step, state, position = resuming.start(
+        self.trainer, checkpoints, self.feed, self.initial, training.initial_optimizer
+      )
       stop.only_note()
       with self.feed.batches(position, self.rows) as batches:
         train = functools.partial(self._train, checkpoints, batches, stop, moved)
-        reached = self._back_and_on(checkpoints, train, train(step, state))
+        reached = self._back_and_on(checkpoints, train, train(step, state, position))
       best = checkpoints.best()
     if reached.skipped_from:
       raise FlanJaxError(self._lost(reached))
@@ -112,10 +114,10 @@ class Run:
     """Goes back to a checkpoint and on with later data as often as the run goes astray, and the guard allows."""
     again, last = 0, -1
     while reached.skipped_from and again < self.training.guard.goes_back:
-      step, state = checkpoints.go_back(self.trainer.abstract(), reached.position, reached.skipped_from)
+      step, state, then = checkpoints.go_back(self.trainer.abstract(), reached.position, reached.skipped_from)
       again, last = (again + 1 if step <= last else 1), step
       self._say_back(reached, step, again)
-      reached = train(step, state, went_back_from=reached.step)
+      reached = train(step, state, self.feed.position(then), went_back_from=reached.step)
     return reached
 
   def _train(
@@ -126,6 +128,7 @@ class Run:
     moved: Callable[[], None],
     step: int,
     state: TrainState,
+    position: Position,
     went_back_from: int | None = None,
   ) -> Reached:
     """The loop with everything that must be closed after it. What a run says, its first process says."""
@@ -149,6 +152,8 @@ class Run:
         state,
         batches,
         step=step,
+        position=position,
+        same_objective=self.feed.stream.same_objective,
         until=training.train_steps,
         saving=training.saving,
         guard=training.guard,

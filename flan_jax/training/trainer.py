@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from flan_jax.models.model import Model, Params
 from flan_jax.training import partitioning
+from flan_jax.training.guard import begun_anew
 from flan_jax.training.optimizers import Optimizer, scheduled
 from flan_jax.training.schedules import Schedule
 from flan_jax.training.state import TrainState, abstract_state, new_state
@@ -83,6 +84,10 @@ class Trainer:
 
     new = jax.jit(lambda params: new_state(params, self._optimizer), out_shardings=self.shardings, donate_argnums=0)
     return new(dict(params))
+
+  def with_new_guard(self, state: TrainState) -> TrainState:
+    """The state with a guard that expects other losses than those that it has seen."""
+    return state._replace(guard=jax.jit(begun_anew, out_shardings=self.shardings.guard)(state.guard))
 
   def place(self, batch: Mapping[str, np.ndarray], stop_requested: int = 0, save_requested: bool = False) -> Batch:
     """This process's rows of a batch, on its devices.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flan_jax.errors import UsageError
 from flan_jax.training import skipped
-from flan_jax.training.guard import Guard, GuardState, fine, updated
+from flan_jax.training.guard import Guard, GuardState, begun_anew, fine, updated
 from flan_jax.training.skipped import SkippedBatches
 from flan_jax.training.step import ScoreSums, StepMetrics
 from tests.training.tiny import batch_of, examples
@@ -43,6 +43,17 @@ def test_spikes_and_no_numbers_are_refused_and_forgotten(bad):
   before = _after(guard, calm)[1]
   assert (state.mean, state.deviation) == (before.mean, before.deviation)
   assert int(updated(guard, state, jnp.float32(1), jnp.bool_(True)).skipped_in_row) == 0
+
+
+def test_other_losses_are_no_spikes_to_a_guard_that_begins_anew():
+  guard = Guard(spike_deviations=10.0, warmup=5)
+  state = begun_anew(_after(guard, [*[1.0, 1.1] * 5, 3.0])[1])
+  assert (int(state.skipped), int(state.skipped_in_row)) == (1, 1)
+  for loss in (3.0, 3.1) * 5:
+    assert bool(fine(guard, state, jnp.float32(loss), jnp.float32(1)))
+    state = updated(guard, state, jnp.float32(loss), jnp.bool_(True))
+  assert not bool(fine(guard, state, jnp.float32(9), jnp.float32(1)))
+  np.testing.assert_allclose(state.mean, 3.05, rtol=0.01)
 
 
 def test_without_deviations_only_finiteness_counts():

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 
+from flan_jax.data.stream import Position
 from flan_jax.training import loop, metrics
 from flan_jax.training.checkpoints import Alarm, Saving
 from flan_jax.training.counts import Counts
@@ -59,7 +60,13 @@ class World:
     self.lines.append(line)
     self.events.append(("line", line["step"]))
 
-  def run(self, until, *, evaluations=10**9, **saving):
+  def with_new_guard(self, state):
+    self.events.append(("new guard", self.placed))
+    return state
+
+  def run(self, until, *, evaluations=10**9, windows=None, **saving):
+    """`windows` are those of the positions: the first of the state, then one after each batch."""
+    positions = [Position(window) for window in windows or [0] * 101]
     watchers = loop.Watchers(
       Meter(self._line, lambda *_, **__: None, lambda step: 0.0, 1, until),
       types.SimpleNamespace(note=lambda *_: None),
@@ -71,8 +78,10 @@ class World:
     return loop.run_steps(
       self,
       types.SimpleNamespace(params={}),
-      iter([({}, types.SimpleNamespace(to_json=dict))] * 100),
+      iter([({}, position) for position in positions[1:]]),
       step=0,
+      position=positions[0],
+      same_objective=lambda before, after: (before.window < 2) == (after.window < 2),
       until=until,
       saving=Saving(**saving),
       guard=Guard(in_a_row=3),
@@ -163,3 +172,11 @@ def test_a_run_that_went_astray_is_neither(world):
   assert (reached.step, reached.skipped_from) == (7, 3)
   assert it.of("evaluation", "save") == []
   assert it.of("line") == [("line", step) for step in range(1, 8)]
+
+
+def test_the_guard_begins_anew_with_the_batch_that_holds_the_first_window_of_another_objective(world):
+  """Also as a run resumes there, or as it goes back from there to a state from before; never again after it."""
+  for windows, expected in [([0, 0, 1, 2, 2, 3], [2]), ([1, 2, 2], [0]), ([0, 3, 3], [0]), ([2, 2, 3], [])]:
+    it = world()
+    it.run(len(windows) - 1, windows=windows, period=100)
+    assert it.of("new guard") == [("new guard", placed) for placed in expected]

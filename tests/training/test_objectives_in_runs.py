@@ -6,7 +6,7 @@ import pytest
 
 from flan_jax.cli import row_view
 from flan_jax.data import mixtures
-from flan_jax.data.objectives import PrefixLM, SpanCorruption, longest_text
+from flan_jax.data.objectives import PrefixLM, SpanCorruption, Stages, longest_text
 from flan_jax.data.prepare import prepare
 from flan_jax.data.segments import row_shape
 from flan_jax.data.vocabularies import load_vocabulary
@@ -70,6 +70,21 @@ def test_another_objective_does_not_go_on_with_it(store, trained, objective, mon
   monkeypatch.setattr("flan_jax.training.run.Trainer", None)  # refused before anything is made
   with pytest.raises(UsageError, match="objective was"):
     toy_run(trained, store, STEPS + 1, objective=objective).run()
+
+
+@pytest.mark.usefixtures("one_device")
+def test_a_run_in_stages_shows_rows_of_each_and_its_guard_begins_anew_where_they_change(store, tmp_path, monkeypatch):
+  monkeypatch.setattr("os.cpu_count", lambda: 1)
+  steps = 6
+  staged = toy_run(tmp_path, store, steps, objective=Stages((SpanCorruption(), PrefixLM()), (1,)))
+  assert staged.run().step == steps
+  guard = layout.read_record(layout.step_folder(tmp_path))["guard"]
+  feed = past_feed(tmp_path)
+  rows = feed.stream.plan(0).rows
+  assert guard["accepted"] == steps - (rows - 1) // staged.batch_size
+  before, after = (row_view.content(tmp_path, step, row)["segments"] for step, row in ((1, 0), (steps, 7)))
+  assert all("<extra_id_0>" in segment["inputs"] for segment in before)
+  assert not any("<extra_id_0>" in segment["inputs"] for segment in after)
 
 
 def test_rows_that_hold_no_text_are_refused_before_anything_is_prepared(tmp_path):
