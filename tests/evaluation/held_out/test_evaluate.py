@@ -231,7 +231,7 @@ def test_the_targets_of_all_real_rationales_are_read_back(shared_data, models, l
 
 
 def test_the_targets_of_the_embedded_collection_are_read_back(models, loads):
-  one_of_each_type = {specs.get_task(name).type: name for name in specs.task_names("demo")}
+  one_of_each_type = {specs.get_task(name).type: name for name in mixtures.get_mixture("demo_all").tasks}
   request = Request(models / "nothing", "demo", tuple(one_of_each_type.values()), examples=10, formats=FORMATS)
   loads(nothing=Scripted(script(request)))
   results, compared = evaluate(request)
