@@ -19,17 +19,19 @@ import collections
 import dataclasses
 import hashlib
 import pathlib
+import statistics
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import yaml
 
 from flan_jax import atomic, errors
 from flan_jax.data import mixtures, spec_files, specs
 from flan_jax.draws import hash64
 from flan_jax.evaluation.held_out.results import Results
+from flan_jax.evaluation.held_out.rows import corrected
+from flan_jax.evaluation.intervals import Tally, mean_over_clusters
 
 FOLDER = specs.collection_folder("demo")
 FILE = FOLDER / "held_out.yaml"
@@ -108,8 +110,10 @@ def table(rows: Sequence[TaskRow]) -> list[Unit]:
   found = []
   for unit, clusters in units().items():
     mine = [row for row in rows if row.cluster in clusters]
-    mean = float(np.mean([_corrected(row.right / row.n, row.chance) for row in mine]))
-    found.append(Unit(unit, clusters, len(mine), round(mean, 4), _interval(mine)))
+    tallies = tuple(_tally(unit, row) for row in mine)
+    low, high = mean_over_clusters(tallies)
+    mean = statistics.fmean(tally.mean for tally in tallies)
+    found.append(Unit(unit, clusters, len(mine), round(mean, 4), (round(low, 4), round(high, 4))))
   return found
 
 
@@ -202,19 +206,9 @@ def _plain(row: TaskRow | Unit) -> dict[str, Any]:
   return dataclasses.asdict(row)
 
 
-def _corrected(share: Any, chance: Any) -> Any:
-  return (share - chance) / (1 - chance)
-
-
-def _interval(rows: Sequence[TaskRow], draws: int = 10_000) -> tuple[float, float]:
-  """Tasks drawn again, then each one's examples: the 2.5% and 97.5% points of the mean, by a fixed seed."""
-  n, right = np.array([(row.n, row.right) for row in rows]).T
-  chance = np.array([row.chance for row in rows])
-  rng = np.random.default_rng(0)
-  drawn = rng.integers(len(rows), size=(draws, len(rows)))
-  shares = rng.binomial(n[drawn], (right / n)[drawn]) / n[drawn]
-  low, high = np.quantile(_corrected(shares, chance[drawn]).mean(axis=1), [0.025, 0.975])
-  return round(float(low), 4), round(float(high), 4)
+def _tally(unit: str, row: TaskRow) -> Tally:
+  """A task's examples as the interval draws them again: tasks of one unit, then each one's examples."""
+  return Tally(unit, (corrected(0, row.chance), corrected(1, row.chance)), (row.n - row.right, row.right))
 
 
 def _tasks() -> list[specs.TaskSpec]:

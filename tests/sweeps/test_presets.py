@@ -21,6 +21,8 @@ CHANGES = {
   "cot": {"mixture_or_task_name"},
   "few_shot": {"mixture_or_task_name"},
   "without": {"mixture_or_task_name"},
+  "way": {"mixture_or_task_name"},
+  "control": {"mixture_or_task_name", "initial_checkpoint_path"},  # one of them
   "model": {"model"},
   "seed": {"seed"},
 }
@@ -34,7 +36,8 @@ def plan_of(name, quick=False):
 
 def test_every_experiment_is_there_in_both_sizes():
   experiments = {"num_tasks", "model_size", "cot", "examples_per_task", "formats", "clusters"}
-  assert {f"{size}_{each}" for size in ("demo", "flan2022") for each in experiments} == set(PRESETS)
+  both = {f"{size}_{each}" for size in ("demo", "flan2022") for each in experiments}
+  assert both | {"demo_controls", "demo_three_ways"} == set(PRESETS)
   for each in experiments:
     small, large = (plan_of(f"{size}_{each}").sweep for size in ("demo", "flan2022"))
     assert [axis.name for axis in small.axes] == [axis.name for axis in large.axes]
@@ -58,7 +61,7 @@ def test_runs_differ_in_their_axes_alone(name):
       if getattr(one.training, field.name) != getattr(other.training, field.name)
     }
     assert differing <= allowed, (one.name, other.name)
-    assert {setting for axis in axes for setting in CHANGES[axis]} <= differing, (one.name, other.name)
+    assert all(differing & CHANGES[axis] for axis in axes), (one.name, other.name)
 
 
 @pytest.mark.parametrize("name", DEMOS)
@@ -68,27 +71,39 @@ def test_quick_is_one_wave_of_fewer_runs_on_the_same_axes(name):
   assert 2 <= sum(run.tuned for run in quick.runs) <= 4  # on four cores
   steps = {run.training.train_steps for run in quick.runs if run.tuned}
   assert max(steps) < min(run.training.train_steps for run in plan_of(name).runs if run.tuned)
-  seeds = {run.axes["seed"] for run in plan_of(name).runs}
+  seeds = {run.axes["seed"] for run in plan_of(name).runs if run.tuned}
   assert seeds == {0, 1, 2}
 
 
-@pytest.mark.parametrize("name", DEMOS)
-def test_what_is_held_out_is_trained_on_by_no_run(name):
-  held_out = {specs.get_task(task).cluster for task in mixtures.get_mixture("demo_held_out").tasks}
-  for run in plan_of(name).runs:
-    tasks = mixtures.get_mixture(run.training.mixture_or_task_name).tasks
-    trained = {specs.get_task(task).cluster for task in tasks}
-    assert not trained & held_out
-    if run.tuned and run.axes.get("without", "none") != "none":
-      leaving = {name for _, name in related_clusters.leaving_with((f"demo.{run.axes['without']}",))}
-      assert trained == {specs.get_task(task).cluster for task in mixtures.get_mixture("demo").tasks} - leaving
+@pytest.mark.parametrize("name", [name for name in DEMOS if name != "demo_clusters"])
+def test_what_is_held_out_is_trained_on_by_no_run_but_the_ceiling_and_the_one_of_a_single_task(name):
+  held_out = _clusters("demo_held_out") | _clusters("demo_deep")
+  for run in (run for run in plan_of(name).runs if run.tuned):
+    trained = _clusters(run.training.mixture_or_task_name)
+    if run.axes.get("control") == "ceiling":
+      assert trained == _clusters("demo") | held_out
+    elif run.axes.get("way") == "finetune_one":
+      assert _tasks(run) == mixtures.get_mixture(plan_of(name).sweep.evaluations[0].mixture).tasks
+      assert trained <= _clusters("demo_final")
+    else:
+      assert not trained & held_out
+
+
+def test_each_unit_of_the_demo_is_left_out_once():
+  runs = [run for run in plan_of("demo_clusters").runs if run.tuned and run.axes["seed"] == 0]
+  left_out = [_clusters("demo_all") - _clusters(run.training.mixture_or_task_name) for run in runs]
+  assert left_out[0] == set()  # the ceiling
+  for unit in left_out[1:]:
+    leaving = [{name for _, name in related_clusters.leaving_with((f"demo.{cluster}",))} for cluster in unit]
+    assert all(each == unit for each in leaving)
+  assert sum(map(len, left_out)) == len(_clusters("demo_all"))
 
 
 def test_demo_subsets_are_nested_within_a_seed_and_others_with_another():
   runs = [run for run in plan_of("demo_num_tasks").runs if run.tuned]
   of_seed = {seed: [set(_tasks(run)) for run in runs if run.axes["seed"] == seed] for seed in (0, 1, 2)}
   for subsets in of_seed.values():
-    assert [len(tasks) for tasks in subsets] == [3, 9, 23, 56, 138]
+    assert [len(tasks) for tasks in subsets] == [3, 9, 27, 81, 243]
     assert all(few < more for few, more in itertools.pairwise(subsets))
   assert of_seed[0][1] != of_seed[1][1] != of_seed[2][1]
   for run in plan_of("demo_model_size").runs:  # the same nine tasks for each size, and for the other sweep
@@ -133,6 +148,10 @@ def _published(size, run):
     )
   )
   return configuration.build()
+
+
+def _clusters(mixture):
+  return {specs.get_task(task).cluster for task in mixtures.get_mixture(mixture).tasks}
 
 
 def _tasks(run):
