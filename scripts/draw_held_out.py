@@ -40,7 +40,7 @@ FORMAT = "continuation"
 NO_PART = ("demo_lists",)
 ROLES = ("dev", "dev", "final", "final")
 TEXT = "a unit of clusters that no run on the demo collection is tuned on"  # fixed before there was a base
-THREE_WAYS = "a task to be finetuned on, prompted for and instructed for"
+ONE_TASK = "a task to be finetuned on, prompted for and instructed for"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,11 +142,11 @@ def clusters_of(names: Iterable[str]) -> tuple[str, ...]:
   return tuple(cluster for unit, clusters in units().items() if unit in wanted for cluster in clusters)
 
 
-def three_ways_task(final: Iterable[str]) -> str:
+def one_task(final: Iterable[str]) -> str:
   """The task of the sweep demo_three_ways: drawn from those of the final clusters."""
   clusters = clusters_of(final)
   tasks = [spec.name for spec in _tasks() if spec.cluster in clusters]
-  return min(tasks, key=lambda task: hash64(THREE_WAYS, task))
+  return min(tasks, key=lambda task: hash64(ONE_TASK, task))
 
 
 def fingerprint(folder: pathlib.Path) -> str:
@@ -176,7 +176,7 @@ def record(rows: Sequence[TaskRow], found: Sequence[Unit], base: str) -> dict[st
     "format": FORMAT,
     "drawn": {role: list(names) for role, names in drawn.items()},
     "clusters": {role: list(clusters_of(names)) for role, names in drawn.items()},
-    "three_ways": three_ways_task(drawn["final"]),
+    "one_task": one_task(drawn["final"]),
     "units": [
       {**_plain(unit), "interval": list(unit.interval), "clusters": list(unit.clusters), "eligible": unit.eligible}
       for unit in found
@@ -243,9 +243,10 @@ def main() -> None:
     print(f"draw_held_out: {error}", file=sys.stderr)
     sys.exit(error.exit_code)
   atomic.write_atomically(arguments.output, text_of(content).encode())
+  print(f"{arguments.output} written. mixtures.yaml has to say:")
   for role, clusters in content["clusters"].items():
-    print(f"{role}: clusters [{', '.join(clusters)}], of mixtures.yaml")
-  print(f"task of demo_three_ways.gin: {content['three_ways']}\n{arguments.output} written")
+    print(f"  clusters of demo_{role}: [{', '.join(clusters)}]")
+  print(f"  task of demo_one_task: {content['one_task']}")
 
 
 if __name__ == "__main__":

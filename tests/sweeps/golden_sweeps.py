@@ -1,4 +1,4 @@
-"""What the sweeps at the size of Flan 2022 resolve to, as committed text.
+"""What the sweeps of gin_configs/sweeps resolve to, as committed text.
 
 `python -m tests.sweeps.golden_sweeps --write` makes it anew.
 
@@ -14,7 +14,7 @@ from flan_jax.sweeps.plan import Plan, PlannedRun
 from tests.golden_configs import written_or_told
 
 FOLDER = pathlib.Path(__file__).parent / "golden_sweeps"
-NAMES = tuple(name for name in configuration.config_names("sweeps") if name.startswith("flan2022_"))
+NAMES = tuple(configuration.config_names("sweeps"))
 
 
 def resolved(name: str) -> Plan:

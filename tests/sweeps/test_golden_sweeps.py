@@ -1,4 +1,4 @@
-"""The sweeps at the size of Flan 2022 resolve to what is committed."""
+"""The sweeps of gin_configs resolve to what is committed."""
 
 import pytest
 
