@@ -57,14 +57,15 @@ _BLIND_OUTPUT = Path("runs/compare")
 def command(context, a, b, prompts, file, task, mixture, blind, output, as_json, **options):
   """Put the same prompts to checkpoints A and B and print what each answers.
 
-  A and B are each a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder.
+  A and B are each a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too), a Hugging Face folder, or
+  demo, the small base model that comes along.
   Prompts are the arguments, the lines of --file or those of standard input; or examples of a task that are held out,
   of which it is known who is right.
 
   \b
   Before and after tuning:
-    flan-jax compare MODEL_DIR/checkpoints/0 MODEL_DIR "Please put the words in backward order: [owl rope egg]"
-    flan-jax compare MODEL_DIR/checkpoints/0 MODEL_DIR --task demo.step_reverse
+    flan-jax compare demo MODEL_DIR "Please put the words in backward order: [owl rope egg]"
+    flan-jax compare demo MODEL_DIR --task demo.step_reverse
   Which is better, without knowing which is which:
     flan-jax compare A B --mixture demo_held_out --blind --output runs/a_or_b
 

@@ -61,7 +61,7 @@ class Lenders:
   """
 
   def __init__(self, spec: specs.TaskSpec, names: Sequence[str], data_dir: str | pathlib.Path | None):
-    """Looks the tasks up and reads none.
+    """Opens the tasks' sources, once for all that borrow from them, and reads none.
 
     Args:
       spec: the task that borrows, and not from itself.
@@ -70,14 +70,10 @@ class Lenders:
     Raises:
       UsageError: it has nothing to exchange, or nobody to borrow from.
     """
-    alike = _of_type(spec.type, tuple(names), None if data_dir is None else os.fspath(data_dir))
-    check_lending(spec, alike)
+    alike = _of_type(spec.type, tuple(names), _known(data_dir))
+    check_lending(spec, (source.spec for source in alike))
     self._instruction = specs.get_type(spec.type).instruction
-    self.sources = [
-      sources.open_source(task, data_dir)
-      for task in alike
-      if task.name != spec.name and sources.missing_file(task, data_dir) is None
-    ]
+    self.sources = [source for source in alike if source.spec.name != spec.name]
 
   def instead(self, fields: sources.Fields, *key: str | int) -> sources.Fields:
     """The fields with the instruction of a drawn example of a drawn task; the draw is a function of the key."""
@@ -97,9 +93,7 @@ def manner_content(spec: specs.TaskSpec, manner: formats.Manner, data_dir: str |
     return told
   told["instructions"] = manner.instructions
   if manner.instructions == "shuffled":
-    lenders = Lenders(spec, manner.lenders, data_dir).sources
-    lent = [(each.spec.name, each.fingerprint(), each.spec.fields, each.spec.constants) for each in lenders]
-    told["lent"] = f"{draws.hash64(json.dumps([specs.get_type(spec.type).instruction, lent], sort_keys=True)):016x}"
+    told["lent"] = _lent(spec.type, manner.lenders, _known(data_dir))
   return told
 
 
@@ -114,7 +108,23 @@ def check_lending(spec: specs.TaskSpec, others: Iterable[specs.TaskSpec]) -> Non
   raise errors.UsageError(f"instructions='shuffled': task {spec.name} of type {spec.type}: {why}")
 
 
-@functools.lru_cache(maxsize=64)
-def _of_type(kind: str, names: tuple[str, ...], data_dir: str | None) -> tuple[specs.TaskSpec, ...]:
+@functools.lru_cache(maxsize=16)
+def _of_type(kind: str, names: tuple[str, ...], data_dir: str | None) -> tuple[sources.Source, ...]:
+  """Those of the tasks that have a type and whose files are there."""
   found = (specs.get_task(name, data_dir) for name in names)
-  return tuple(task for task in found if task.type == kind)
+  alike = (task for task in found if task.type == kind and sources.missing_file(task, data_dir) is None)
+  return tuple(sources.open_source(task, data_dir) for task in alike)
+
+
+@functools.lru_cache(maxsize=16)
+def _lent(kind: str, names: tuple[str, ...], data_dir: str | None) -> str:
+  """16 hexadecimal digits that change with anything that shapes the instructions of a type's tasks."""
+  shaping = [
+    (source.spec.name, source.fingerprint(), source.spec.fields, source.spec.constants)
+    for source in _of_type(kind, names, data_dir)
+  ]
+  return f"{draws.hash64(json.dumps([specs.get_type(kind).instruction, shaping], sort_keys=True)):016x}"
+
+
+def _known(data_dir: str | pathlib.Path | None) -> str | None:
+  return None if data_dir is None else os.fspath(data_dir)

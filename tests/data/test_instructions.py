@@ -109,6 +109,16 @@ def test_who_has_nobody_to_borrow_from_is_told(desk):
     mixtures.get_mixture("desk.first(instructions='shuffled')", desk)
 
 
+@pytest.mark.parametrize("kind", formats.INSTRUCTIONS)
+def test_the_demo_can_be_trained_on_whatever_becomes_of_its_instructions(kind):
+  (part,) = mixtures.get_mixture(f"demo(instructions='{kind}')").parts
+  assert part.tasks == mixtures.get_mixture("demo").tasks
+  assert part.lenders == (part.tasks if kind == "shuffled" else ())
+  for task in part.tasks[::60]:
+    asked = rendering.Renderer(task, None, 0, *part.manner)
+    assert asked.render(asked.source[0]).targets
+
+
 def test_a_type_that_does_not_tell_its_fields_from_the_instruction_is_refused(toy):
   with pytest.raises(errors.UsageError, match="type toy_choice cannot be asked so: it has no `bare`"):
     mixtures.get_mixture("toy.capitals(instructions='none')", toy.data_dir)

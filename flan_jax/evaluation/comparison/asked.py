@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flan_jax import draws
+from flan_jax.data import specs
 from flan_jax.errors import UsageError
 from flan_jax.evaluation.held_out.examples import as_question, formats_of, held_out_prompts
 from flan_jax.evaluation.suites.question import Question
@@ -45,7 +46,7 @@ class Tasks:
         found += held_out_prompts(task, self.data_dir, formats, self.examples, **how)
     if not found:
       raise UsageError(f"no task of {self.name} has a held-out example in the format {' or '.join(self.formats)}")
-    return [as_question(prompt, self.name) for prompt in found]
+    return [as_question(prompt, self.name, specs.get_task(prompt.task, self.data_dir).cluster) for prompt in found]
 
 
 @dataclasses.dataclass(frozen=True)
