@@ -73,6 +73,20 @@ def test_runs_at_the_same_time_are_each_on_a_core_of_its_own(tmp_path):
   assert {(run.folder / "cores").read_text() for run in plan.runs} == {f"[{core}]" for core in CORES}
 
 
+def test_runs_share_what_they_compile_and_nothing_of_it_is_left(tmp_path, monkeypatch):
+  monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")  # of the tests
+  says = "import os; print(os.environ['JAX_COMPILATION_CACHE_DIR'])"
+  plan = plan_of(tmp_path, {name: {"one": says, "other": says} for name in ("first", "second")})
+  launch(plan)
+  (folder,) = {line for run in plan.runs for line in said(run)}
+  assert not os.path.exists(folder)
+  assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+  monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))  # a user's own
+  plan = plan_of(tmp_path / "again", {"first": {"one": says}})
+  launch(plan)
+  assert said(plan.runs[0]) == [str(tmp_path)]
+
+
 def test_a_failing_run_keeps_no_other_from_being_run_and_is_only_retried_when_asked_to(tmp_path):
   plan = plan_of(tmp_path, {"first": {"train": FAILS}, **dict.fromkeys(("second", "third"), WHOLE)})
   for _ in range(2):

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -46,7 +47,7 @@ def launch(plan: Plan, runs: Sequence[PlannedRun], settings: Settings, watch: Ca
     KeyboardInterrupt: with the number of the signal, after the runs have ended.
   """
   workers = _Workers(slots(settings))
-  with locks.alone(plan.folder / LOCK) as lock, _signals() as heard, workers:
+  with locks.alone(plan.folder / LOCK) as lock, _signals() as heard, _compiled_once(), workers:
     if lock is None:
       raise FlanJaxError(f"{plan.folder}: another 'flan-jax sweep' is at it; wait for it, or give another --model_dir")
     todo = [*_left_behind(plan, runs), *runs]
@@ -164,6 +165,30 @@ class _Workers:
       with process.stdout as output:
         said = output.read().decode(errors="replace").strip().removeprefix("flan-jax: ")
       self.lost += [f"{run.name} ({said})"] if said else []
+
+
+@contextlib.contextmanager
+def _compiled_once() -> Iterator[None]:
+  """What one process of a run has compiled its others and the other runs' read, unless the user has a folder for that.
+
+  An evaluation of demo tasks compiles for 12 s of a core, and a run may have five. The folder is this launch's alone:
+  what was compiled for one machine may not run on another.
+  """
+  if _COMPILED in os.environ:
+    yield
+    return
+  with tempfile.TemporaryDirectory(prefix="flan_jax_compiled_", ignore_cleanup_errors=True) as folder:
+    given = {_COMPILED: folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    given = {name: value for name, value in given.items() if name not in os.environ}
+    os.environ.update(given)
+    try:
+      yield
+    finally:
+      for name in given:
+        del os.environ[name]
+
+
+_COMPILED = "JAX_COMPILATION_CACHE_DIR"
 
 
 @contextlib.contextmanager
