@@ -63,14 +63,14 @@ class Ladder:
   Attributes:
     series: the runs of each.
     rungs: those of which something was measured, in order.
-    unmeasured: names of the others.
+    left_out: names of the others: without a score, or of tasks that some runs were trained on and others not.
     variant: the format in which all but the base are asked.
     runs: of all series, those without a score too.
   """
 
   series: Mapping[str, Sequence[Run]]
   rungs: Sequence[Rung]
-  unmeasured: Sequence[str]
+  left_out: Sequence[str]
   variant: str
   runs: Sequence[Run]
   _reading: Reading
@@ -118,9 +118,9 @@ def ladder(reading: Reading) -> Ladder | None:
   if len(rungs) < 2:
     return None
   measured = {rung.name for rung in rungs}
-  unmeasured = [name for name in map(evaluation_in_words, names) if name not in measured]
+  left_out = [name for name in map(evaluation_in_words, names) if name not in measured]
   shown = {name: runs for name, runs in series.items() if any(rung.has(name) for rung in rungs)}
-  return Ladder(shown, rungs, unmeasured, variant, [run for runs in series.values() for run in runs], reading)
+  return Ladder(shown, rungs, left_out, variant, [run for runs in series.values() for run in runs], reading)
 
 
 def _variant(reading: Reading, names: Collection[str]) -> str:
@@ -152,7 +152,8 @@ def _rung(
   placed = [((each, name), run) for each, runs in series.items() for run in runs]
   apart = {run.key for run in series.get(CEILING, ())}
   made = [grid(reading, each, placed, apart=apart, seen_first=True, seed=index) for each in (measure, corrected)]
-  return reading, Rung(name, *made, asked) if None not in made else None
+  fair = None not in made and made[0].split
+  return reading, Rung(name, *made, asked) if fair else None
 
 
 def _all(series: Mapping[str, Sequence[Run]]) -> set[Key]:

@@ -13,6 +13,7 @@ from flan_jax.sweeps.report.reading import Reading
 from flan_jax.sweeps.report.words import NOT_PRETRAINED, counted, finding, listed, percent, with_interval
 
 _CHANCE = "chance"
+_FEW = 2  # series whose gaps stand among the first findings
 
 
 def ladder_figure(reading: Reading) -> Figure | None:
@@ -66,8 +67,9 @@ def _chance(found: Ladder) -> list[Series]:
 def _findings(found: Ladder) -> list[Finding]:
   tuned = [name for name in found.series if name not in (BASE, CEILING)]
   gaps = [_gap(found, index, name) for name in tuned for index in range(len(found.rungs) - 1)]
+  gaps = [dataclasses.replace(gap, main=len(tuned) <= _FEW) for gap in gaps if gap]
   gains = [_gain(found, rung, name) for name in tuned for rung in found.rungs]
-  return [each for each in (*gaps, *gains) if each]
+  return [*gaps, *(gain for gain in gains if gain)]
 
 
 def _gap(found: Ladder, index: int, series: str) -> Finding | None:
@@ -83,7 +85,7 @@ def _gap(found: Ladder, index: int, series: str) -> Finding | None:
   others = [(name, found.gap(index, name)) for name in (BASE, CEILING) if name in found.series]
   told = [f"{name} changes by {with_interval(other.accuracy)}" for name, other in others if other]
   told = f" There {listed(told)}." if told else ""
-  return dataclasses.replace(finding(f"{text}{told}", gap.accuracy, None), main=True)
+  return finding(f"{text}{told}", gap.accuracy, None)
 
 
 def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
@@ -119,6 +121,7 @@ def _notes(found: Ladder, reading: Reading) -> list[str]:
   ]
   if BASE in found.series:
     notes.append(f"The base is asked in the format that it scores best in on each rung, which flatters it: {asked}.")
-  if found.unmeasured:
-    notes.append(f"Rungs without a score: {listed(list(found.unmeasured))}.")
+  if found.left_out:
+    why = "without a score, or of tasks that some of the runs were trained on and others not"
+    notes.append(f"Rungs left out, {why}: {listed(list(found.left_out))}.")
   return [*notes, *of_missing_runs(found.runs, reading)]

@@ -12,7 +12,7 @@ from flan_jax.sweeps.report.reading import SWAP, VALID, Reading
 
 FINETUNED, PROMPTED, INSTRUCTED = "finetune_one", "prompt_base", "instruct"
 LABELS = {
-  FINETUNED: "A: finetuned on the task",
+  FINETUNED: "A: finetuned on one task",
   PROMPTED: "B: base, prompted",
   INSTRUCTED: "C: instruction-tuned on others",
 }
@@ -24,7 +24,7 @@ _CHANGES = (
     "Tuned on instructions of others instead of prompting the base",
     "tuning_beats_prompting",
   ),
-  (INSTRUCTED, FINETUNED, "Finetuned on the task itself instead of on instructions of others", None),
+  (INSTRUCTED, FINETUNED, "Finetuned on one task alone instead of on instructions of others", None),
 )
 
 
@@ -40,9 +40,10 @@ def way_figure(reading: Reading) -> Figure | None:
 
 
 def _findings(found: Compared, keys: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
-  for index, key in enumerate(keys):
+  most = max(keys, key=lambda key: len(found.grids[key].tasks))  # one task says nothing of others
+  for key in keys:
     made = found.of(*key)
     for before, after, what, name in _CHANGES:
       if found.has(made, before, after):
-        of = claim("ways", name) if name and index == 0 else None
+        of = claim("ways", name) if name and key == most else None
         yield changed(made, [(found.place(before), found.place(after))], what, of)

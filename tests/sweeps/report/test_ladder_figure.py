@@ -102,6 +102,17 @@ def test_what_is_missing_is_told(table):
   assert of(made_up_ladder(AXES, evaluations=["deep"])) is None
 
 
+def test_tasks_that_some_runs_have_seen_and_others_not_are_no_rung(table):
+  split = [
+    "held_out" if row["evaluation"] == "new_wordings" and row["axis.seed"] == 1 else row["split"]
+    for row in table.to_pylist()
+  ]
+  mixed = table.set_column(table.column_names.index("split"), "split", pa.array(split, pa.string()))
+  figure = of(mixed)
+  assert figure.panels[0].categories == (RUNGS[0], *RUNGS[2:])
+  assert any("Rungs left out" in note and "new wordings" in note for note in figure.notes)
+
+
 def test_without_controls_each_combination_of_axes_is_a_series():
   figure = of(made_up_ladder({"tasks": [10, 100], "seed": [0]}, evaluations=LADDER[:2]))
   assert [series.name for series in figure.panels[0].series] == ["10 tasks", "100 tasks", "chance"]
