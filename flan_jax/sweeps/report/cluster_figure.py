@@ -13,7 +13,7 @@ from flan_jax.sweeps.report import published_points
 from flan_jax.sweeps.report.axes import CLUSTERS_AXIS, UNTUNED
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
-from flan_jax.sweeps.report.notes import of_missing_runs
+from flan_jax.sweeps.report.notes import of_bases, of_missing_runs
 from flan_jax.sweeps.report.reading import Measure, Reading, Run, TaskScore
 from flan_jax.sweeps.report.statistics import Cell, Estimate, Sample
 from flan_jax.sweeps.report.words import NOT_PRETRAINED, counted, finding, percent, with_interval
@@ -51,21 +51,19 @@ def cluster_figure(reading: Reading) -> Figure | None:
       published_points.without_sources(),
     ],
     findings=_findings(scores, clusters, measure, all(run.pretrained for run in runs)),
-    notes=[*_notes(scores, clusters), *of_missing_runs(runs, reading)],
+    notes=[*_notes(scores, clusters), *of_bases(runs, reading), *of_missing_runs(runs, reading)],
   )
 
 
 def _by_cluster(reading: Reading, measure: Measure, runs: Sequence[Run]) -> _Scores:
   """What each way scores on the clusters that some run left out, by seed."""
   scored = reading.scores[measure]
-  tuned = [(run, scored.get(run.key, {})) for run in runs if run.tuned]
-  seen = {task for _, tasks in tuned for task, score in tasks.items() if score.split == "seen"}
   left = defaultdict(set)  # cluster -> tasks that its runs left out
-  for run, tasks in tuned:
-    for task, score in tasks.items():
-      # A value may name a unit of several clusters: what others have seen and this run has not left with it.
-      if score.split == "held_out" and (task in seen or _is_of(score.cluster, run.axes[CLUSTERS_AXIS])):
-        left[score.cluster].add(task)
+  for run in runs:
+    if run.tuned:
+      for task, score in scored.get(run.key, {}).items():
+        if score.split == "held_out" and _is_of(score.cluster, run.axes[CLUSTERS_AXIS]):
+          left[score.cluster].add(task)
   rows: dict[str, dict[str, dict[int | None, list[list[TaskScore]]]]]
   rows = {way: defaultdict(lambda: defaultdict(list)) for way in _WAYS}
   for cluster, tasks in left.items():
@@ -73,7 +71,7 @@ def _by_cluster(reading: Reading, measure: Measure, runs: Sequence[Run]) -> _Sco
       of_run = scored.get(run.key, {})
       if all(task in of_run for task in tasks):
         some = [of_run[task] for task in sorted(tasks)]
-        if way := _way(run, some):
+        if way := _way(run, some, cluster):
           rows[way][cluster][run.seed].append(some)
   return {
     way: {cluster: {seed: _mean(several) for seed, several in seeds.items()} for cluster, seeds in of_way.items()}
@@ -89,11 +87,12 @@ def _is_of(cluster: str, value: object) -> bool:
   return cluster in (value, value.rpartition(".")[2], *group)
 
 
-def _way(run: Run, scores: Sequence[TaskScore]) -> str | None:
+def _way(run: Run, scores: Sequence[TaskScore], cluster: str) -> str | None:
   if not run.tuned:
     return UNTUNED
-  splits = {score.split for score in scores}
-  return {frozenset(["held_out"]): LEFT_OUT, frozenset(["seen"]): TRAINED}.get(frozenset(splits))
+  if _is_of(cluster, run.axes[CLUSTERS_AXIS]):
+    return LEFT_OUT
+  return TRAINED if all(score.split == "seen" for score in scores) else None
 
 
 def _mean(several: Sequence[Sequence[TaskScore]]) -> list[TaskScore]:

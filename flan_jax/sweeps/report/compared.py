@@ -1,20 +1,17 @@
 """Runs beside each other by the value of one axis that has a figure of its own: a panel of rows for each measure.
 
-The base stands there as asked as suits it best in each evaluation. What was trained on the tasks themselves stands
-there too, and does not change which tasks are compared.
+What was trained on the tasks themselves stands there too, and does not change which tasks are compared.
 """
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from flan_jax.evaluation.held_out.differences import BEFORE
-from flan_jax.evaluation.held_out.rows import FORMATS
 from flan_jax.sweeps.report import derived
 from flan_jax.sweeps.report.cells import Grid, Place, grid
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
-from flan_jax.sweeps.report.notes import of_intervals, of_missing_runs
+from flan_jax.sweeps.report.notes import of_bases, of_intervals, of_missing_runs
 from flan_jax.sweeps.report.reading import RANK, SWAP, VALID, Reading, Run, evaluation_in_words
-from flan_jax.sweeps.report.words import counted, listed, percent, with_interval
+from flan_jax.sweeps.report.words import counted, percent, with_interval
 
 _SERIES = "mean over tasks"
 
@@ -48,13 +45,11 @@ class Compared:
 
   Attributes:
     grids: by (evaluation, format, measure beside accuracy or ''); cells are (series, label).
-    base_asked: by evaluation the format in which the base is shown there.
     runs: all of them.
   """
 
   axis: Axis
   grids: Mapping[tuple[str, str, str], Grid]
-  base_asked: Mapping[str, str]
   runs: Sequence[Run]
   reading: Reading
 
@@ -76,18 +71,13 @@ def compared(reading: Reading, axis: Axis) -> Compared | None:
   runs = [run for run in reading.runs if axis.name in run.axes]
   placed = [((_SERIES, axis.label(run)), run) for run in sorted(runs, key=lambda run: _rank(axis, run))]
   apart = {run.key for run in runs if axis.value(run) in axis.own_tasks}
-  grids, asked = {}, {}
+  grids = {}
   for measure in reading.of_mixtures:
-    if measure.variant in BEFORE:
-      best = asked[measure.evaluation] = derived.best_prompting(reading, measure, runs)
-    else:
-      best = measure.variant
     for metric in ("", SWAP, VALID, RANK):
-      if mine := derived.found(reading, measure.evaluation, measure.variant, metric):
-        fair = derived.with_base_asked(reading, mine, best)
-        if made := grid(fair, mine, placed, apart=apart):
-          grids[measure.evaluation, measure.variant, metric] = made
-  return Compared(axis, grids, asked, runs, reading) if grids else None
+      mine = derived.found(reading, measure.evaluation, measure.variant, metric)
+      if mine and (made := grid(reading, mine, placed, apart=apart)):
+        grids[measure.evaluation, measure.variant, metric] = made
+  return Compared(axis, grids, runs, reading) if grids else None
 
 
 def figure_of(found: Compared, name: str, title: str, keys: Sequence[tuple[str, str, str]], findings: list[Finding]):
@@ -132,9 +122,5 @@ def _point(made: Grid, place: Place) -> Point:
 def _notes(found: Compared, shown: Sequence[Grid]) -> list[str]:
   first = shown[0]
   cells = {tuple(run.key for run in some): some for some in first.runs.values()}
-  notes = [*of_intervals(first, [*cells.values()]), *of_missing_runs(found.runs, found.reading)]
-  if any(not run.tuned for run in found.runs):
-    asked = [f"{FORMATS.get(best, best)} on {evaluation_in_words(name)}" for name, best in found.base_asked.items()]
-    told = listed(list(dict.fromkeys(asked)))
-    notes.append(f"The base is asked in the format that it scores best in, which flatters it: {told}.")
-  return notes
+  notes = [*of_intervals(first, [*cells.values()]), *of_bases(found.runs, found.reading)]
+  return [*notes, *of_missing_runs(found.runs, found.reading)]

@@ -3,10 +3,12 @@ is asked as suits it best, and of one way of asking less another on the same che
 
 import dataclasses
 import statistics
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from flan_jax.evaluation.held_out.differences import BEFORE
-from flan_jax.sweeps.report.reading import BESIDE, DIFFERENCE, Key, Measure, Reading, Run, TaskScore
+from flan_jax.sweeps.report.reading import BESIDE, DIFFERENCE, Key, Measure, Reading, TaskScore
 
 
 def found(reading: Reading, evaluation: str, variant: str, metric: str = "") -> Measure | None:
@@ -22,30 +24,48 @@ def found(reading: Reading, evaluation: str, variant: str, metric: str = "") -> 
   return None
 
 
-def best_prompting(reading: Reading, measure: Measure, runs: Iterable[Run]) -> str:
-  """In which format the untuned among some runs score best, on average over runs and the tasks of a measure.
+def with_bases_at_their_best(reading: Reading) -> Reading:
+  """The reading in which untuned runs have, of prompts in any of BEFORE, the scores of the format that suits them best.
 
-  A task that has no prompts of a format counts in that of the measure, as `with_base_asked` has it.
+  What tuning is held against is then the best that prompting gives: a base may know an answer, and not see from a
+  zero-shot prompt that it is asked for. The best is that on average over tasks and over untuned runs that begin alike,
+  an evaluation at a time. A task that has no prompts of that format keeps the scores of its own.
   """
-  untuned = [run.key for run in runs if not run.tuned and reading.scores[measure].get(run.key)]
-  means = {}
-  for variant in dict.fromkeys([measure.variant, *BEFORE]):
-    scores = with_base_asked(reading, measure, variant).scores[measure]
-    means[variant] = statistics.fmean([score.value for key in untuned for score in scores[key].values()] or [0.0])
-  return max(means, key=means.get)  # of equals the first, that of the measure
+  scores, asked = dict(reading.scores), {}
+  for evaluation in dict.fromkeys(measure.evaluation for measure in reading.of_mixtures):
+    usual = next((each for name in BEFORE if (each := found(reading, evaluation, name))), None)
+    for keys in _untuned(reading) if usual else ():
+      means = {name: _mean(_asked_in(reading, usual, name, keys)) for name in BEFORE}
+      best = max(means, key=means.get)  # of equals the first
+      asked.setdefault(evaluation, {})[best] = None
+      for measure in [each for each in scores if each.evaluation == evaluation and each.variant in BEFORE]:
+        scores[measure] = {**scores[measure], **_asked_in(reading, measure, best, keys)}
+  return dataclasses.replace(reading, scores=scores, base_asked={name: tuple(best) for name, best in asked.items()})
 
 
-def with_base_asked(reading: Reading, measure: Measure, variant: str) -> Reading:
-  """The reading in which a measure has of untuned runs the scores of another format, of tasks that were asked in it."""
-  other = found(reading, measure.evaluation, variant, measure.metric if measure.metric in BESIDE else "")
-  if other is None or other == measure:
-    return reading
-  scores = dict(reading.scores[measure])
+def _untuned(reading: Reading) -> list[list[Key]]:
+  """Untuned runs that differ in their seed alone."""
+  alike: dict[tuple[Any, ...], list[Key]] = defaultdict(list)
   for run in reading.runs:
-    if not run.tuned and run.key in scores:
-      theirs = reading.scores[other].get(run.key, {})
-      scores[run.key] = {task: theirs.get(task, score) for task, score in scores[run.key].items()}
-  return _with(reading, measure, scores)
+    if not run.tuned:
+      alike[run.sweep, run.facts["model"], run.facts["initial_checkpoint"]].append(run.key)
+  return list(alike.values())
+
+
+def _asked_in(reading: Reading, measure: Measure, variant: str, keys: Iterable[Key]) -> dict[Key, dict[str, TaskScore]]:
+  """What runs score by a measure, in another format where a task was asked in it."""
+  other = found(reading, measure.evaluation, variant, measure.metric if measure.metric in BESIDE else "")
+  theirs = reading.scores[other] if other else {}
+  return {
+    key: {task: theirs.get(key, {}).get(task, score) for task, score in reading.scores[measure][key].items()}
+    for key in keys
+    if key in reading.scores[measure]
+  }
+
+
+def _mean(scores: Mapping[Key, Mapping[str, TaskScore]]) -> float:
+  values = [score.value for of_run in scores.values() for score in of_run.values()]
+  return statistics.fmean(values) if values else 0.0
 
 
 def of_tasks(reading: Reading, measure: Measure, tasks: Collection[str]) -> Reading:

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from flan_jax.sweeps.report import derived
 from flan_jax.sweeps.report.axes import kinds_of
 from flan_jax.sweeps.report.axis_figures import axis_figure
 from flan_jax.sweeps.report.cluster_figure import cluster_figure
@@ -25,7 +26,7 @@ def figures(table: pa.Table) -> list[Figure]:
     A figure for each axis that varies, by its name or, of an axis that is not known, a general one; leave-one-out by
     cluster; training curves; compute. None of them without data; empty where the table has none at all.
   """
-  reading = read(table)
+  reading = derived.with_bases_at_their_best(read(table))
   made = [ladder_figure(reading), control_figure(reading), way_figure(reading)]
   made += [axis_figure(kind, reading) for kind in kinds_of(reading.runs)]
   made += [cluster_figure(reading), reasoning_figure(reading), curves_figure(reading), compute_figure(reading)]

@@ -22,7 +22,7 @@ class Rung:
   Attributes:
     name: in words.
     accuracy, corrected: its cells over the same tasks, (series, name) each.
-    base_asked: the format in which the base scores best here, and is shown.
+    base_asked: the format in which the base scores best here, and is shown, in words.
   """
 
   name: str
@@ -113,7 +113,7 @@ def ladder(reading: Reading) -> Ladder | None:
   for index, evaluation in enumerate(names):
     measure = derived.found(reading, evaluation, variant)
     if measure and derived.found(reading, evaluation, variant, CORRECTED):
-      reading, rung = _rung(reading, measure, series, index)
+      rung = _rung(reading, measure, series, index)
       rungs += [rung] if rung else []
   if len(rungs) < 2:
     return None
@@ -140,20 +140,14 @@ def _series(runs: Sequence[Run]) -> dict[str, list[Run]]:
   return {name: of for name, of in list(found.items())[:_MOST_SERIES] if of}
 
 
-def _rung(
-  reading: Reading, measure: Measure, series: Mapping[str, Sequence[Run]], index: int
-) -> tuple[Reading, Rung | None]:
-  """A rung, and the reading in which its base is asked as suits it best."""
+def _rung(reading: Reading, measure: Measure, series: Mapping[str, Sequence[Run]], index: int) -> Rung | None:
   name = evaluation_in_words(measure.evaluation)
-  asked = derived.best_prompting(reading, measure, [run for runs in series.values() for run in runs])
-  reading = derived.with_base_asked(reading, measure, asked)
   corrected = derived.found(reading, measure.evaluation, measure.variant, CORRECTED)
-  reading = derived.with_base_asked(reading, corrected, asked)
   placed = [((each, name), run) for each, runs in series.items() for run in runs]
   apart = {run.key for run in series.get(CEILING, ())}
   made = [grid(reading, each, placed, apart=apart, seen_first=True, seed=index) for each in (measure, corrected)]
   fair = None not in made and made[0].split
-  return reading, Rung(name, *made, asked) if fair else None
+  return Rung(name, *made, reading.base_formats(measure.evaluation)) if fair else None
 
 
 def _all(series: Mapping[str, Sequence[Run]]) -> set[Key]:

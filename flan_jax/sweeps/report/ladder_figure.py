@@ -8,7 +8,7 @@ from flan_jax.sweeps.report.cells import Grid
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
 from flan_jax.sweeps.report.ladder import BASE, CEILING, Ladder, Rung, ladder
-from flan_jax.sweeps.report.notes import of_intervals, of_missing_runs
+from flan_jax.sweeps.report.notes import of_bases, of_intervals, of_missing_runs
 from flan_jax.sweeps.report.reading import Reading
 from flan_jax.sweeps.report.words import NOT_PRETRAINED, counted, finding, listed, percent, with_interval
 
@@ -51,7 +51,7 @@ def _series(found: Ladder, grids: Sequence[Grid]) -> list[Series]:
 def _point(grid: Grid, rung: Rung, series: str) -> Point:
   mean, runs = grid.mean(rung.place(series)), grid.runs[rung.place(series)]
   interval = "" if mean.low is None else f" ({percent(mean.low)} to {percent(mean.high)})"
-  asked = f"\nasked in the format {rung.base_asked}" if series == BASE else ""
+  asked = f"\nasked: {rung.base_asked}" if series == BASE else ""
   of = f"{counted(len(grid.tasks), 'task')} of {counted(len(grid.clusters), 'cluster')}, {counted(len(runs), 'run')}"
   return Point(
     rung.name, mean.value, mean.low, mean.high, f"{series}, {rung.name}: {percent(mean.value)}{interval}\n{of}{asked}"
@@ -95,8 +95,9 @@ def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
   mine, base, ceiling = (rung.place(name) for name in (series, BASE, CEILING))
   made = rung.accuracy
   gain = made.estimate({mine: 1.0, base: -1.0}).within(-1.0, 1.0)
-  asked = FORMATS.get(rung.base_asked, rung.base_asked)
-  text = f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked as suits it best ({asked}) scores"
+  text = (
+    f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked as suits it best ({rung.base_asked}) scores"
+  )
   text = (
     f"{text} {percent(made.mean(base).value)} and {series} {percent(made.mean(mine).value)}, {with_interval(gain)}."
   )
@@ -114,14 +115,11 @@ def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
 def _notes(found: Ladder, reading: Reading) -> list[str]:
   last = found.rungs[-1].accuracy
   cells = {tuple(run.key for run in some): some for some in last.runs.values()}
-  asked = listed([f"{FORMATS.get(rung.base_asked, rung.base_asked)} on {rung.name}" for rung in found.rungs])
   notes = [
     f"Of the last rung: {note}" if index == 0 else note
     for index, note in enumerate(of_intervals(last, [*cells.values()]))
   ]
-  if BASE in found.series:
-    notes.append(f"The base is asked in the format that it scores best in on each rung, which flatters it: {asked}.")
   if found.left_out:
     why = "without a score, or of tasks that some of the runs were trained on and others not"
     notes.append(f"Rungs left out, {why}: {listed(list(found.left_out))}.")
-  return [*notes, *of_missing_runs(found.runs, reading)]
+  return [*notes, *of_bases(found.runs, reading), *of_missing_runs(found.runs, reading)]

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from flan_jax.errors import first_of
+from flan_jax.evaluation.held_out.differences import BEFORE
+from flan_jax.evaluation.held_out.rows import FORMATS
 from flan_jax.sweeps.report.axes import Kind
 from flan_jax.sweeps.report.cells import Grid, Place
-from flan_jax.sweeps.report.reading import Key, Reading, Run
+from flan_jax.sweeps.report.reading import Key, Reading, Run, evaluation_in_words
 from flan_jax.sweeps.report.scales import number
 from flan_jax.sweeps.report.words import counted, listed
 
@@ -32,6 +34,7 @@ def notes(
     *_of_incomplete(made),
     *_of_unplaced(kind, runs, {run.key for _, run in placed}),
     *_of_untuned(kind, runs),
+    *of_bases(runs, reading),
     *_of_counts(kind, runs),
   ]
 
@@ -62,6 +65,15 @@ def of_intervals(made: Grid, cells: Sequence[Sequence[Run]]) -> Iterator[str]:
     yield "All these tasks were trained on; the examples asked were not."
   elif made.split == "" and made.measure.mixture:
     yield "Some of these tasks were trained on by some of the runs: their scores do not compare runs fairly."
+
+
+def of_bases(runs: Sequence[Run], reading: Reading) -> Iterator[str]:
+  """How untuned runs were asked: not as the panel says."""
+  if reading.base_asked and any(not run.tuned for run in runs):
+    of = {name: reading.base_formats(name) for name in dict.fromkeys(each.evaluation for each in reading.of_mixtures)}
+    asked = listed([f"{formats} on {evaluation_in_words(name)}" for name, formats in of.items() if formats])
+    formats = listed([FORMATS[name] for name in BEFORE])
+    yield f"Of {formats} prompts untuned runs have the scores of those that suit them best, which flatters them: {asked}."
 
 
 def of_missing_runs(runs: Sequence[Run], reading: Reading) -> Iterator[str]:

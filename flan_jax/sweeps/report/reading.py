@@ -126,6 +126,7 @@ class Reading:
     averages: by measure and run, what the table has as the average over all tasks.
     curves: by quantity and run, the loss by step.
     ladders: by sweep that has one, the evaluations in the order of its rungs.
+    base_asked: by evaluation, the formats whose scores untuned runs have in any: see `derived`.
   """
 
   runs: tuple[Run, ...]
@@ -134,6 +135,11 @@ class Reading:
   averages: Mapping[Measure, Mapping[Key, TaskScore]]
   curves: Mapping[str, Mapping[Key, Mapping[int, float]]]
   ladders: Mapping[str, tuple[str, ...]]
+  base_asked: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+  def base_formats(self, evaluation: str) -> str:
+    """In words."""
+    return " or ".join(FORMATS.get(name, name) for name in self.base_asked.get(evaluation, ()))
 
   @property
   def of_mixtures(self) -> list[Measure]:

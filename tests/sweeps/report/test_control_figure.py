@@ -4,9 +4,11 @@ import pyarrow as pa
 import pytest
 
 from flan_jax.sweeps.report.control_figure import LABELS, control_figure
+from flan_jax.sweeps.report.derived import with_bases_at_their_best
 from flan_jax.sweeps.report.figure import Figure, Finding
 from flan_jax.sweeps.report.figures import figures
-from flan_jax.sweeps.report.reading import read
+from flan_jax.sweeps.report.reading import Reading
+from flan_jax.sweeps.report.reading import read as as_written
 from flan_jax.sweeps.report.reasoning_figure import reasoning_figure
 from flan_jax.sweeps.report.way_figure import FINETUNED, INSTRUCTED, PROMPTED, way_figure
 from tests.sweeps.made_up_ladder import CONTROLS, Levels, made_up_ladder
@@ -17,6 +19,10 @@ ASKED = ("new_examples", "new_compositions", "dev", "final", "deep")
 @pytest.fixture(scope="module")
 def table() -> pa.Table:
   return made_up_ladder({"control": CONTROLS, "seed": [0, 1]}, evaluations=ASKED)
+
+
+def read(table: pa.Table) -> Reading:
+  return with_bases_at_their_best(as_written(table))
 
 
 def told(figure: Figure, beginning: str) -> list[Finding]:

@@ -6,10 +6,12 @@ import itertools
 import pyarrow as pa
 import pytest
 
+from flan_jax.sweeps.report.derived import with_bases_at_their_best
 from flan_jax.sweeps.report.figure import Figure
 from flan_jax.sweeps.report.ladder import BASE, CEILING, ladder
 from flan_jax.sweeps.report.ladder_figure import ladder_figure
-from flan_jax.sweeps.report.reading import read
+from flan_jax.sweeps.report.reading import Reading
+from flan_jax.sweeps.report.reading import read as as_written
 from flan_jax.sweeps.report.words import NOT_PRETRAINED
 from tests.sweeps.made_up_ladder import LADDER, Levels, made_up_ladder
 
@@ -20,6 +22,10 @@ RUNGS = ("new examples", "new wordings", "new compositions", "dev clusters", "fi
 @pytest.fixture(scope="module")
 def table() -> pa.Table:
   return made_up_ladder(AXES, evaluations=LADDER)
+
+
+def read(table: pa.Table) -> Reading:
+  return with_bases_at_their_best(as_written(table))
 
 
 def of(table: pa.Table) -> Figure:
@@ -78,9 +84,9 @@ def test_findings_begin_with_the_gaps_and_hold_the_last_rung_against_the_paper(t
 
 def test_the_base_is_asked_in_its_best_format_and_the_figure_says_which(table):
   found = ladder(read(table))
-  assert [rung.base_asked for rung in found.rungs] == ["continuation", "zero_shot", *["continuation"] * 3]
+  assert [rung.base_asked for rung in found.rungs] == ["continuation", "zero-shot", *["continuation"] * 3]
   at_best = made_up_ladder(AXES, Levels(base=-1.0, continued=-4.0), evaluations=LADDER)
-  assert {rung.base_asked for rung in ladder(read(at_best)).rungs} <= {"zero_shot", "few_shot"}
+  assert {rung.base_asked for rung in ladder(read(at_best)).rungs} <= {"zero-shot", "few-shot"}
   assert any("zero-shot on new wordings" in note for note in of(table).notes)
 
 

@@ -135,17 +135,3 @@ def test_a_part_of_a_run_does_not_make_tuning_cheaper():
   ours = series_of(parts)["tuning, ours"]
   assert set(ours) == {76961152.0}
   assert ours[76961152.0].y == series_of(whole)["tuning, ours"][76961152.0].y
-
-
-def test_a_value_may_name_a_unit_of_several_clusters():
-  """What the others have seen and its run has not left with it."""
-  table = made_up_table({**CLUSTERS, "without": ["none", "reading", "kinds"]}, Effects(left_out=-2.0), losses=False)
-  splits = [
-    "held_out" if row["axis.without"] == "reading" and row["cluster"] in ("passages", "chains") else row["split"]
-    for row in table.to_pylist()
-  ]
-  index = table.column_names.index("split")
-  table = table.set_column(index, "split", pa.array(splits, pa.string()))
-  figure = named(table, "clusters")
-  assert figure.panels[0].categories == ("chains", "kinds", "passages")
-  assert all(len(points) == 3 for points in series_of(figure).values())
