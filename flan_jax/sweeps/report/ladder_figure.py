@@ -4,13 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 
 from flan_jax.evaluation.held_out.rows import FORMATS
+from flan_jax.sweeps.report.axis_findings import judged
 from flan_jax.sweeps.report.cells import Grid
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
 from flan_jax.sweeps.report.ladder import BASE, CEILING, Ladder, Rung, ladder
 from flan_jax.sweeps.report.notes import of_bases, of_intervals, of_missing_runs
 from flan_jax.sweeps.report.reading import Reading
-from flan_jax.sweeps.report.words import NOT_PRETRAINED, counted, finding, listed, percent, with_interval
+from flan_jax.sweeps.report.words import counted, finding, listed, percent, with_interval
 
 _CHANCE = "chance"
 _FEW = 2  # series whose gaps stand among the first findings
@@ -95,21 +96,14 @@ def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
   mine, base, ceiling = (rung.place(name) for name in (series, BASE, CEILING))
   made = rung.accuracy
   gain = made.estimate({mine: 1.0, base: -1.0}).within(-1.0, 1.0)
-  text = (
-    f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked as suits it best ({rung.base_asked}) scores"
-  )
-  text = (
-    f"{text} {percent(made.mean(base).value)} and {series} {percent(made.mean(mine).value)}, {with_interval(gain)}."
-  )
+  scores = [percent(made.mean(place).value) for place in (base, mine)]
+  text = f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked as suits it best ({rung.base_asked})"
+  text = f"{text} scores {scores[0]} and {series} {scores[1]}, {with_interval(gain)}."
   if rung.has(CEILING) and made.split != "seen":
     left = made.estimate({ceiling: 1.0, mine: -1.0}).within(-1.0, 1.0)
     text = f"{text} Tuned with these tasks included it is {percent(made.mean(ceiling).value)}, {with_interval(left)}."
-  if rung is not found.rungs[-1]:
-    return finding(text, gain, None)
-  stuck = "" if made.above_chance(mine) or made.above_chance(base) else "Neither is above guessing."
-  unfit = "" if all(run.pretrained for run in made.runs[base]) else NOT_PRETRAINED
-  unfit = unfit or ("These tasks were trained on; the claim is about others." if made.split == "seen" else "")
-  return finding(text, gain, claim("ladder", "unseen_clusters"), stuck, unfit)
+  of = claim("ladder", "unseen_clusters") if rung is found.rungs[-1] else None
+  return judged(made, [base, mine], text, gain, of)
 
 
 def _notes(found: Ladder, reading: Reading) -> list[str]:

@@ -73,7 +73,7 @@ def of_bases(runs: Sequence[Run], reading: Reading) -> Iterator[str]:
     of = {name: reading.base_formats(name) for name in dict.fromkeys(each.evaluation for each in reading.of_mixtures)}
     asked = listed([f"{formats} on {evaluation_in_words(name)}" for name, formats in of.items() if formats])
     formats = listed([FORMATS[name] for name in BEFORE])
-    yield f"Of {formats} prompts untuned runs have the scores of those that suit them best, which flatters them: {asked}."
+    yield f"Of {formats} prompts untuned runs have the scores of what suits them best, which flatters them: {asked}."
 
 
 def of_missing_runs(runs: Sequence[Run], reading: Reading) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Measures made of others: a base stands at its best in every usual format, and one way less another is task by task."""
+"""Measures made of others: a base stands at its best in all usual formats, one way less another is task by task."""
 
 import pyarrow as pa
 import pytest
