@@ -58,7 +58,7 @@ def _asked(reading: Reading, evaluation: str, runs: Sequence[Run], names: Mappin
   if not (first and directly):
     return None
   reading, difference = derived.minus(reading, first, directly)
-  placed = [((names[run.key], evaluation), run) for run in runs]
+  placed = [((names[run.key], evaluation_in_words(evaluation)), run) for run in runs]
   apart = {run.key for run in runs if run.axes.get(CONTROL_AXIS) == CEILING}
   made = grid(reading, difference, placed, apart=apart)
   if not made:
