@@ -33,7 +33,7 @@ def model_dir(tmp_path_factory):
 
 def test_before_and_after_as_table_and_files(model_dir, tmp_path, capsys):
   before = str(model_dir / "checkpoints" / "0")
-  asked = ["--task", TASK, "--examples", "4", "--formats", "zero_shot,cot"]
+  asked = ["--task", TASK, "--examples", "4", "--formats", "zero_shot,cot", "--swap", "--rank"]
   assert run(["eval", str(model_dir), "--before", before, *asked, "--output", str(tmp_path / "new" / "out")]) == 0
   said = capsys.readouterr()
   assert "answering (before)" in said.err
@@ -44,9 +44,12 @@ def test_before_and_after_as_table_and_files(model_dir, tmp_path, capsys):
     ("seen", TASK, "cot", 4),
   ]
   assert all(row.before is not None for row in results.rows)
+  assert [(row.pairs, row.ranked) for row in results.rows] == [(4, 0), (0, 0)]  # it has no choices
+  assert [each.which for each in results.differences if each.cluster is None] == ["before", "after"]
+  assert "minus zero-shot" in said.out
   files = [tmp_path / "new" / "out" / name for name in ("predictions.jsonl", "predictions_before.jsonl")]
   after, before = ([json.loads(line) for line in file.read_text().splitlines()] for file in files)
-  assert len(after) == len(before) == 2 * 4
+  assert len(after) == len(before) == 2 * 4 + 4
   assert [each["prompt"] for each in after] == [each["prompt"] for each in before]
   assert {"prompt", "output", "extracted", "target", "correct"} <= after[0].keys()
   assert (tmp_path / "new" / "out" / "chart.png").read_bytes().startswith(b"\x89PNG")
