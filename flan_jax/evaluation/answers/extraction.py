@@ -67,7 +67,7 @@ def reading(
   language: str = "English",
 ) -> Reading | None:
   """As `read_answer`, and where the answer begins: right after its sign, or with its line."""
-  start, end = signs.own_text(output, blank_line=kind in ("text", "verbatim") and mode == "direct")
+  start, end = signs.own_text(output, blank_line=kind in ("text", "verbatim", "told") and mode == "direct")
   text = output[start:end]
   reader = _reader(kind, choices, listed, language)
   found = signs.hits(text)
@@ -156,6 +156,16 @@ class _TextReader:
     return text or None
 
 
+class _ToldReader(_TextReader):
+  """Reads a sentence that the prompt began: a base model that learned from stories goes on with the next one."""
+
+  def direct(self, text: str) -> str | None:
+    return _SENTENCE_ENDS.split(text, maxsplit=1)[0].strip() or None
+
+
+_SENTENCE_ENDS = re.compile(r"[.!?]+[\"'”’]?(?=\s|$)|\n")
+
+
 class _SpanReader(_TextReader):
   """Reads words of a passage: one line, whose full stop and quotation marks are not the passage's."""
 
@@ -190,7 +200,7 @@ def _reader(kind: str, choices: Sequence[str], listed: Sequence[str], language: 
     return _LabelReader(choices)
   if kind == "number":
     return NumberReader(signs.dot_groups(language))
-  return _SpanReader() if kind == "span" else _TextReader()
+  return {"span": _SpanReader, "told": _ToldReader}.get(kind, _TextReader)()
 
 
 def _first_line_ends(text: str) -> int:

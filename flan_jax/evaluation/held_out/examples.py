@@ -11,6 +11,7 @@ from flan_jax.data.formats import DEFAULT_SHOTS, FORMATS
 from flan_jax.data.rendering import Rendered, Renderer
 from flan_jax.data.sources import Example
 from flan_jax.draws import hash64
+from flan_jax.evaluation.answers.extraction import read_answer
 from flan_jax.evaluation.held_out import ways
 from flan_jax.evaluation.held_out.training_answers import TrainingAnswers
 from flan_jax.evaluation.suites.question import Question
@@ -149,14 +150,15 @@ def as_question(prompt: Rendered, suite: str = "", cluster: str = "") -> Questio
   Args:
     suite: the name of what is measured: a task's or a mixture's.
   """
+  references = tuple(dict.fromkeys((prompt.answer, *prompt.references)))
   return Question(
     suite=suite,
     task=prompt.task,
     id=prompt.example_id,
     mode="cot" if FORMATS[prompt.format].rationale else "direct",
     prompt=prompt.inputs,
-    references=tuple(dict.fromkeys((prompt.answer, *prompt.references))),
-    kind="verbatim",
+    references=references,
+    kind=_kind(specs.get_type(prompt.wording.partition("/")[0]), references),
     choices=prompt.choices,
     shots=prompt.shots,
     exemplars="train" if prompt.shots else "",
@@ -164,3 +166,15 @@ def as_question(prompt: Rendered, suite: str = "", cluster: str = "") -> Questio
     split="held_out",
     group=cluster,
   )
+
+
+def _kind(asked: specs.TaskType, references: Sequence[str]) -> str:
+  """How the answer stands in an output, in whatever format.
+
+  Where a prompt can be a story that a base model goes on with, the answer ends with its sentence, if answers of the
+  task are not longer: a base would else be right only where it stops of itself, and before would look worse than it is.
+  """
+  told = "continuation" in asked.wordings and all(
+    read_answer(reference, mode="direct", kind="told") == reference for reference in references
+  )
+  return "told" if told else "verbatim"

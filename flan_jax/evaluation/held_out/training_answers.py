@@ -34,8 +34,8 @@ class TrainingAnswers:
   def valid(self, answered: Answered) -> bool:
     """Whether an output is an answer to what was asked, right or wrong.
 
-    Where there are choices it is one of them. Else it came to its end and has words, each of which stands in the prompt
-    or in a training answer. A right answer is valid.
+    Where there are choices it is one of them. Else it came to its end (whatever was written after it) and has words,
+    each of which stands in the prompt or in a training answer. A right answer is valid.
     """
     if answered.correct:
       return True
@@ -44,7 +44,8 @@ class TrainingAnswers:
     if answered.choices:
       return normalised(answered.extracted) in {normalised(choice) for choice in answered.choices}
     said = _words(answered.extracted)
-    return bool(said) and answered.ended is not False and said <= self.words | _words(answered.prompt)
+    ended = answered.ended is not False or not answered.output.rstrip().endswith(answered.extracted)
+    return bool(said) and ended and said <= self.words | _words(answered.prompt)
 
 
 def _words(text: str) -> set[str]:

@@ -12,6 +12,7 @@ KINDS = (
   "span",  # words of a passage, compared as SQuAD does: case, punctuation and articles go
   "text",  # any text, compared but for whitespace, emphasis and a full stop
   "verbatim",  # the same, compared but for whitespace alone: where a full stop may be the answer
+  "told",  # the same, as stories tell it: an answer ends with its sentence, whatever is told next
 )
 
 

@@ -246,6 +246,23 @@ def test_spans(output, answer):
   assert read_answer(output, mode="direct", kind="span") == answer
 
 
+@pytest.mark.parametrize(
+  ("output", "answer"),
+  [
+    ("owl goat.", "owl goat"),
+    ("[owl goat]. Then Dan heard", "[owl goat]"),
+    ("owl goat", "owl goat"),
+    ('no." Mira went home.', "no"),
+    ("3.5 goats. So", "3.5 goats"),
+    ("owl\ngoat", "owl"),
+    (". That was where Gus", None),
+    ("", None),
+  ],
+)
+def test_what_a_story_tells_ends_with_its_sentence(output, answer):
+  assert read_answer(output, mode="direct", kind="told") == answer
+
+
 def test_brackets_of_a_box_are_not_the_answers():
   for answer in ("} ] >", "> }", "ant bee"):
     assert read_answer(f"So $\\boxed{{{answer}}}$.", mode="cot", kind="text") == answer
@@ -277,6 +294,7 @@ def test_brackets_of_a_box_are_not_the_answers():
     (" a\n b ", "a b", "verbatim", True),
     ("a b.", "a b", "verbatim", False),  # a full stop may be what was asked for
     ("**a b**", "a b", "verbatim", False),
+    (" a\n b ", "a b", "told", True),
   ],
 )
 def test_when_two_answers_are_the_same(answer, reference, kind, same):

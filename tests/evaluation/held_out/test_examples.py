@@ -1,10 +1,13 @@
 """Held-out prompts: never a training example, the same examples in each format, shortened by exemplars only."""
 
+import dataclasses
+
 import pytest
 
 from flan_jax.data.rendering import Renderer
 from flan_jax.errors import UsageError
-from flan_jax.evaluation.held_out.examples import formats_of, held_out_prompts
+from flan_jax.evaluation import asking
+from flan_jax.evaluation.held_out.examples import as_question, formats_of, held_out_prompts
 
 TASK = "cot.gsm8k"
 
@@ -33,6 +36,16 @@ def test_only_held_out_examples_are_asked_the_same_in_each_format(data_dir):
   assert len(set(asked["cot"])) == 10
   assert set(asked["cot"]) <= held_out
   assert all(not set(p.exemplar_ids) & held_out for p in prompts)
+
+
+def test_an_answer_ends_with_its_sentence_where_a_story_can_ask_for_it(data_dir):
+  told = as_question(held_out_prompts("demo.step_reverse", None, ["few_shot"], 1)[0])
+  (answer,) = told.references
+  outputs = (f"{answer}. Then Dan", f"{answer}.", answer, f"{answer} Then Dan")
+  assert [asking.read(asking.Asked(told, 1), [output]).correct for output in outputs] == [True, True, True, False]
+  assert as_question(held_out_prompts(TASK, data_dir, ["few_shot"], 1)[0]).kind == "verbatim"
+  sentences = dataclasses.replace(held_out_prompts("demo.step_reverse", None, ["few_shot"], 1)[0], references=("A. B",))
+  assert as_question(sentences).kind == "verbatim"  # the answer is longer than a sentence
 
 
 def test_more_examples_begin_with_fewer(data_dir):

@@ -11,8 +11,8 @@ from flan_jax.evaluation.suites.question import Question
 ANSWERS = TrainingAnswers.of([["red fox"], ["Red  fox"], ["blue hen", "hen"], ["red fox"]])
 
 
-def answered(output, *, choices=(), target="the grey owl", ended=True):
-  question = Question("m", "c.t", "0", "direct", "Turn round: owl grey the", (target,), "verbatim", choices=choices)
+def answered(output, *, choices=(), target="the grey owl", ended=True, kind="verbatim"):
+  question = Question("m", "c.t", "0", "direct", "Turn round: owl grey the", (target,), kind, choices=choices)
   return dataclasses.replace(asking.read(asking.Asked(question, 1), [output]), ended=ended)
 
 
@@ -47,3 +47,4 @@ def test_a_choice_is_an_answer_whether_right_or_wrong():
 def test_what_was_cut_is_no_answer_unless_it_is_right():
   assert not ANSWERS.valid(answered("owl owl", ended=False))
   assert ANSWERS.valid(answered("the grey owl", ended=False))
+  assert ANSWERS.valid(answered("owl owl. Then they all", ended=False, kind="told"))
