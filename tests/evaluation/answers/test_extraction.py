@@ -82,7 +82,8 @@ def check_re_reading(output, mode, kind):
   if answer is None:
     return
   assert answer == answer.strip() != ""
-  again = "direct" if kind in ("text", "verbatim", "told", "span") else mode  # a rationale's text is not found without its sign
+  # A rationale's text is not found without its sign.
+  again = "direct" if kind in ("text", "verbatim", "told", "span") else mode
   assert read_answer(answer, mode=again, kind=kind, listed=LISTED) == answer
 
 
