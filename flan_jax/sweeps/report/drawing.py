@@ -144,12 +144,16 @@ def _dress(axes: Axes, panel: LaidPanel, rows: bool) -> None:
     places, labels = zip(*axis.ticks, strict=True) if axis.ticks else ((), ())
     # Panels stand side by side: a label takes the room of its tick, in several lines if it must.
     room = 26 if rows else max(7, int(50 / max(1, len(places))))
-    side.set_ticks(places, [textwrap.fill(label, room) for label in labels], fontsize=8, color=_ink())
+    wrapped = [textwrap.fill(label, room, break_long_words=False) for label in labels]
+    side.set_ticks(places, wrapped, fontsize=8, color=_ink())
   if not rows:
     _thin_labels(axes, panel.x)
   axes.set_xlabel(panel.y.label if rows else panel.x.label, color=_ink())
   axes.set_ylabel("" if rows else panel.y.label, color=_ink())
-  axes.set_title(textwrap.fill(panel.title, 60), loc="left", fontsize=9.5, color=_ink())
+  # The names of rows take their room from a panel's left; its title begins beside them.
+  letters = 60 - int(0.75 * min(26, max(len(label) for _, label in panel.x.ticks))) if rows else 60
+  title = textwrap.fill(panel.title, letters, break_on_hyphens=False)
+  axes.set_title(title, loc="left", fontsize=9.5, color=_ink())
   axes.grid(axis="x" if rows else "y", color=colours["faint"], lw=0.7)
   axes.set_axisbelow(True)
   axes.tick_params(length=3, color=colours["quiet"], which="both")

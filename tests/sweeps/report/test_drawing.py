@@ -6,6 +6,7 @@ import pytest
 from matplotlib import image
 
 from flan_jax.sweeps.report.drawing import draw
+from flan_jax.sweeps.report.figure import Figure, Panel, Point, Series
 from tests.sweeps.report import made_up_figures as made_up
 
 DRAWN = (made_up.tasks, made_up.clusters, made_up.crowded)  # half a second each; a page's tests lay out the others
@@ -31,6 +32,16 @@ def test_a_png_at_twice_a_screen_with_nothing_over_its_rim(folder, figure):
   assert (pixels != 1).any()
   rim = [pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]]
   assert all((edge == 1).all() for edge in rim)
+
+
+def test_long_titles_of_rows_stay_within_the_picture(tmp_path):
+  title = "Inputs right under both of two instructions, zero-shot prompts (new compositions), held-out tasks"
+  rows = ("base", "wrong instructions", "tuned")
+  series = [Series("mean", [Point(row, 0.5, 0.4, 0.6) for row in rows], joined=False)]
+  panels = [Panel(series, "control", "accuracy", title, "category", categories=rows)] * 3
+  draw(Figure("rows", "Controls", panels), tmp_path)
+  pixels = image.imread(tmp_path / "rows.png")[..., :3]
+  assert all((edge == 1).all() for edge in (pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]))
 
 
 def test_the_text_of_an_svg_is_text(folder):
