@@ -35,7 +35,7 @@ def test_a_png_at_twice_a_screen_with_nothing_over_its_rim(folder, figure):
 
 
 def test_long_titles_of_rows_stay_within_the_picture(tmp_path):
-  title = "Inputs right under both of two instructions, zero-shot prompts (new compositions), held-out tasks"
+  title = "New compositions, and new wordings, " * 4
   rows = ("base", "wrong instructions", "tuned")
   series = [Series("mean", [Point(row, 0.5, 0.4, 0.6) for row in rows], joined=False)]
   panels = [Panel(series, "control", "accuracy", title, "category", categories=rows)] * 3
