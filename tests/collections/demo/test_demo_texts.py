@@ -12,7 +12,7 @@ from flan_jax.data import mixtures, specs, vocabularies
 from flan_jax.evaluation.held_out.questions import unseen_mixture
 
 SCRIPT = pathlib.Path(__file__).parents[3] / "scripts" / "train_demo_vocabulary.py"
-DOCUMENTS = [texts.generate(random.Random(seed))["text"] for seed in range(3000)]
+DOCUMENTS = [texts.generate(random.Random(seed))["text"] for seed in range(1500)]
 
 
 def test_each_document_is_short_and_the_vocabulary_has_all_its_words():
