@@ -1,6 +1,6 @@
 """Draws the demo's held-out clusters by a rule, from the base's table, before anything is tuned.
 
-    flan-jax eval demo --mixture demo_all --formats continuation --examples 50 --output runs/base_table
+    flan-jax eval demo --mixture demo_all --formats continuation --examples 20 --output runs/base_table
     python scripts/draw_held_out.py runs/base_table/results.json
 
 The rule: clusters that share primitives are a unit (flan_jax/collections/demo/clusters.yaml) and leave together. A unit
