@@ -100,7 +100,6 @@ def test_mixtures_hold_out_what_is_said():
     assert all(set(clusters) <= held_out for clusters in units if held_out & set(clusters))
 
 
-@pytest.mark.skipif(not rule.FILE.exists(), reason="the base's table is not there yet")
 def test_mixtures_hold_out_what_the_rule_draws():
   committed = spec_files.read_mapping(rule.FILE)
   rows = [rule.TaskRow(**row) for row in committed["tasks"]]
