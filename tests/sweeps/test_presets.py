@@ -103,12 +103,12 @@ def test_demo_subsets_are_nested_within_a_seed_and_others_with_another():
   runs = [run for run in plan_of("demo_num_tasks").runs if run.tuned]
   of_seed = {seed: [set(_tasks(run)) for run in runs if run.axes["seed"] == seed] for seed in (0, 1, 2)}
   for subsets in of_seed.values():
-    assert [len(tasks) for tasks in subsets] == [3, 9, 27, 81, 243]
+    assert [len(tasks) for tasks in subsets] == [4, 16, 64, 256]
     assert all(few < more for few, more in itertools.pairwise(subsets))
   assert of_seed[0][1] != of_seed[1][1] != of_seed[2][1]
-  for run in plan_of("demo_model_size").runs:  # the same nine tasks for each size, and for the other sweep
-    if run.axes["tasks"] == 9:
-      assert set(_tasks(run)) == of_seed[run.axes["seed"]][1]
+  sizes = [run for run in plan_of("demo_model_size").runs if run.axes["tasks"] == 16]
+  assert len(sizes) == 9  # three sizes, three seeds: the tasks are the other sweep's
+  assert all(set(_tasks(run)) == of_seed[run.axes["seed"]][1] for run in sizes)
 
 
 def test_every_demo_task_has_the_examples_that_all_are_to_have():
