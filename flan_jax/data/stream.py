@@ -198,9 +198,11 @@ class Stream:
     """What stands in the rows of a window."""
     return self._plan(window)
 
-  def same_objective(self, before: Position, after: Position) -> bool:
-    """Whether what is made of an example is the same at two positions; it may change where a window begins."""
-    return not self._objective or self._objective.at(before.window) == self._objective.at(after.window)
+  def same_objective(self, one: Position, other: Position) -> bool:
+    """Whether the last rows before two positions are made of examples alike; that may change where a window begins."""
+    # The row before a window's first is the last of the window before.
+    windows = [max(at.window - (at.row == 0), 0) for at in (one, other)]
+    return not self._objective or self._objective.at(windows[0]) == self._objective.at(windows[1])
 
   def taken(self, window: int) -> Int[np.ndarray, "examples sides"]:
     """Tokens that each example of a window takes of each side of its row, EOS included, in the plan's order."""

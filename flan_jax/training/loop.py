@@ -103,8 +103,8 @@ def run_steps(
     state: its buffers are used up.
     batches: (arrays of this process's rows, position of the batch after it) without end.
     position: to which the state has seen the data.
-    same_objective: whether batches before two positions are made alike. Where they are not, the loss jumps, and the
-      guard begins anew.
+    same_objective: whether the last rows before two positions are made alike. Where they are not, the loss jumps, and
+      the guard begins anew.
   """
   in_flight: collections.deque = collections.deque()
   stopped_by, skipped_from = 0, 0

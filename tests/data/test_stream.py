@@ -191,6 +191,16 @@ def test_stages_change_where_a_window_ends(stores):
   )
 
 
+def test_the_objective_is_another_from_the_first_batch_with_a_row_of_the_next_stage(stores):
+  staged = corrupting(stores, Stages((SPANS, PrefixLM()), (1,)), WIDER)
+  rows = staged.plan(0).rows
+  assert staged.same_objective(Position(), Position(0, 1))
+  assert staged.same_objective(Position(0, rows - 1), Position(1, 0))  # to the last row of the first window
+  for before in (Position(0, rows - 1), Position(1, 0)):
+    assert not staged.same_objective(before, Position(1, 1))
+  assert staged.same_objective(Position(1, 1), Position(2, 0))
+
+
 def test_another_epoch_corrupts_an_example_differently(stores):
   """Task 1 has 7 examples, all of which come again and again."""
   stream = corrupting(stores, PrefixLM(), WIDER)

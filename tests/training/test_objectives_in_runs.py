@@ -81,7 +81,7 @@ def test_a_run_in_stages_shows_rows_of_each_and_its_guard_begins_anew_where_they
   guard = layout.read_record(layout.step_folder(tmp_path))["guard"]
   feed = past_feed(tmp_path)
   rows = feed.stream.plan(0).rows
-  assert guard["accepted"] == steps - (rows - 1) // staged.batch_size
+  assert guard["accepted"] == steps - rows // staged.batch_size
   before, after = (row_view.content(tmp_path, step, row)["segments"] for step, row in ((1, 0), (steps, 7)))
   assert all("<extra_id_0>" in segment["inputs"] for segment in before)
   assert not any("<extra_id_0>" in segment["inputs"] for segment in after)
