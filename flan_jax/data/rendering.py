@@ -336,7 +336,7 @@ def shaping_content(source: sources.Source) -> dict[str, object]:
   """What decides, besides records, seed and manner, how a task's examples render and which are for training.
 
   Plain JSON values, for a store's key. A task that asks the other way round is split as the original is. What is asked
-  and never trained on has no part in it, and neither has what lends instructions (`instructions.lent`).
+  and never trained on has no part in it; what lends instructions is `instructions.manner_content`'s.
   """
   content = _shaping(source.spec)
   return {**content, "original": _shaping(source.original.spec)} if source.original else content

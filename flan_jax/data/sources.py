@@ -20,6 +20,7 @@ from flan_jax.data.readers.generated import GeneratedRows
 from flan_jax.data.readers.rows import Problem
 
 Fields = Mapping[str, str | list[str]]
+_KEPT = 10_000  # made examples of a source: some 650 bytes each, so 6 MB in every process
 
 
 class MissingDataError(errors.FlanJaxError):
@@ -89,7 +90,8 @@ class Source:
     self._rows = rows
     self._type = specs.get_type(spec.type)
     # Examples that are made, not read, by row: splitting, rendering and counting look at each of a few hundred again.
-    self._made: dict[int, Example] | None = {} if isinstance(rows, GeneratedRows) else None
+    keeps = isinstance(rows, GeneratedRows) and len(rows) <= _KEPT
+    self._made: dict[int, Example] | None = {} if keeps else None
 
   @property
   def lost(self) -> Lost:

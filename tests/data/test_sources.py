@@ -170,6 +170,12 @@ def test_generated_examples_are_found_alone_and_differ_by_task(monkeypatch):
   assert len({one[i].fields["question"] for i in range(50)}) == 50
 
 
+def test_made_examples_are_kept_where_they_are_few():
+  few, many = (sources.open_source(specs.get_task(f"demo.{name}"), None) for name in ("step_reverse", "narratives"))
+  assert few[0] is few[0]
+  assert many[0] == many[0] is not many[0]
+
+
 def test_held_out_is_decided_by_content(toy):
   source = sources.open_source(specs.get_task("toy.capitals"), toy.data_dir)
   parts = splits.split(source)
