@@ -87,8 +87,10 @@ def command(context, a, b, prompts, file, task, mixture, blind, output, as_json,
 
   with tempfile.TemporaryDirectory() as nowhere:
     folder = output or Path(nowhere)
-    decoding = {name: options[name] for name in ("max_new_tokens", "vocabulary", "data_dir")}
-    pairs, identity = compare({"A": a, "B": b}, asked, folder, **decoding)
+    how = {name: options[name] for name in ("max_new_tokens", "vocabulary", "data_dir")}
+    if blind:
+      how["check"] = lambda identity: compare_view.require_same(folder, identity, options["seed"])
+    pairs, identity = compare({"A": a, "B": b}, asked, folder, **how)
     said = compare_view.ask_person(pairs, folder, identity, options["seed"]) if blind else ()
     compare_view.show({"A": a, "B": b}, pairs, said, output, as_json, blind)
 

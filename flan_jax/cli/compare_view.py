@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,18 @@ from flan_jax.evaluation import journal
 from flan_jax.evaluation.comparison.pairs import Pair
 from flan_jax.evaluation.comparison.preferences import FILE, Blind, Preference, blinded, judge
 from flan_jax.evaluation.comparison.rates import Preferred, Rightness, Share, preferred, rightness
+from flan_jax.evaluation.journal import Journal
 
 RESULTS = "comparison.json"
 _PLACES = {"1": 0, "2": 1, "t": None}
 _STOPPING = ("q", "", "\x04")  # ^D, too
+
+
+def require_same(folder: Path, identity: Mapping[str, Any], seed: int) -> None:
+  """Raises UsageError if the folder has preferences of another comparison: before minutes go into answers."""
+  if (folder / FILE).exists():
+    with _preferences(folder, identity, seed):
+      pass
 
 
 def ask_person(pairs: Sequence[Pair], folder: Path, identity: Mapping[str, Any], seed: int) -> tuple[Preference, ...]:
@@ -30,16 +39,17 @@ def ask_person(pairs: Sequence[Pair], folder: Path, identity: Mapping[str, Any],
     UsageError: the folder has preferences of another comparison.
   """
   shown = blinded(pairs, seed)
-  with (
-    journal.opened(folder / FILE, {**identity, "seed": seed}, of=Preference) as kept,
-    keys.pressed() as key,
-  ):
+  with _preferences(folder, identity, seed) as kept, keys.pressed() as key:
     console = Console(stderr=True, highlight=False)
     if kept.answered:
       console.print(f"[dim]{folder / FILE}: {len(kept.answered)} of {len(shown)} pairs have been judged[/]")
     whole = judge(shown, kept, lambda said, each: _choose(console, key, said, len(shown), each))
     console.print("[dim]That was the last pair.[/]" if whole else "[dim]Stopped: the same command goes on.[/]")
     return tuple(kept.answered)
+
+
+def _preferences(folder: Path, identity: Mapping[str, Any], seed: int) -> AbstractContextManager[Journal[Preference]]:
+  return journal.opened(folder / FILE, {**identity, "seed": seed}, of=Preference)
 
 
 def _choose(console: Console, key: Callable[[], str], said: int, total: int, shown: Blind) -> Preference | None:

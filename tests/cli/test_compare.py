@@ -123,6 +123,19 @@ def test_blind_it_takes_keys_and_goes_on_where_it_was_stopped(models, stand_ins,
   assert "% of those that are no ties" in said[-1].out
 
 
+def test_preferences_of_another_comparison_are_in_the_way_before_anything_is_asked(
+  models, stand_ins, press, tmp_path, capsys
+):
+  blind = [*LISTED, "--blind", "--output", str(tmp_path)]
+  press(b"1")
+  assert run(["compare", *models, *blind]) == 0
+  kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+  del stand_ins[:]
+  assert run(["compare", *reversed(models), *blind]) == 2
+  assert "holds another evaluation (checkpoints.A" in capsys.readouterr().err
+  assert (stand_ins, {path.name: path.read_bytes() for path in tmp_path.iterdir()}) == ([], kept)
+
+
 def test_blind_without_a_terminal_is_refused(models, monkeypatch, capsys):
   monkeypatch.setattr(sys, "stdin", io.StringIO())
   monkeypatch.setattr(keys, "_TERMINAL", "/nowhere")

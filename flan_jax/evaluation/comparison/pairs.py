@@ -1,7 +1,7 @@
 """The same questions to two checkpoints, A and B, one at a time in memory, each by a journal: a stop loses nothing."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ def compare(
   max_new_tokens: int | None = None,
   vocabulary: str | None = None,
   data_dir: Path | None = None,
+  check: Callable[[Mapping[str, Any]], None] = lambda identity: None,
 ) -> tuple[list[Pair], dict[str, Any]]:
   """The answers of 'A' and 'B' to the same questions.
 
@@ -50,6 +51,7 @@ def compare(
       become NAME.old.jsonl.
     max_new_tokens: an output is cut there; None for the length that each was trained with.
     vocabulary: for checkpoints that carry none; a name or a SentencePiece file.
+    check: is given the JSON values of the comparison before anything is asked or any file is touched, to refuse it.
 
   Returns:
     (the pairs, in the order of the questions; JSON values that tell these pairs from all others).
@@ -68,6 +70,7 @@ def compare(
     "decoding": {"max_new_tokens": max_new_tokens},
     "vocabulary": vocabulary,
   }
+  check(identity)
   answers = {}
   for side, path in checkpoints.items():
     of_side = {**identity, "checkpoints": identity["checkpoints"][side]}
