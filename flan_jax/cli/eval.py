@@ -93,7 +93,8 @@ _GROUPS = {
 def command(context, suite, task, mixture, **options):
   """Measure CHECKPOINT on published suites, or on held-out examples of tasks.
 
-  CHECKPOINT is a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder.
+  CHECKPOINT is a MODEL_DIR, MODEL_DIR/checkpoints/STEP, a T5X checkpoint (gs:// too) or a Hugging Face folder, or demo,
+  the small base model that comes along.
 
   \b
   The four suites of Flan 2022 as in its paper, and self-consistency over 40 paths:
@@ -104,7 +105,7 @@ def command(context, suite, task, mixture, **options):
   A first look, ten questions a task, of the files that are here:
     flan-jax eval CHECKPOINT --suite mmlu --examples 10 --missing skip --data_dir D
   Before and after tuning, on tasks seen and held out:
-    flan-jax eval MODEL_DIR --before MODEL_DIR/checkpoints/0 --mixture demo_all
+    flan-jax eval MODEL_DIR --before demo --mixture demo_all
   Choices ranked beside what is written, and each input under two instructions:
     flan-jax eval MODEL_DIR --mixture demo_held_out --rank --swap
 

@@ -22,7 +22,9 @@ from flan_jax.errors import UsageError
 @click.option("--learning_rate", type=float, help="The peak of the schedule.")
 @click.option("--dropout_rate", type=float, help="In [0, 1).")
 @click.option("--model_dir", metavar="DIR", help="Gets config, metrics and checkpoints; training resumes from them.")
-@click.option("--initial_checkpoint", metavar="PATH", help="Parameters to begin with: ours, T5X's or Hugging Face's.")
+@click.option(
+  "--initial_checkpoint", metavar="PATH", help="Parameters to begin with: demo, ours, T5X's or Hugging Face's."
+)
 @click.option("--data_dir", metavar="DIR", help="Folder of the collections' files.")
 @click.option("--store_dir", metavar="DIR", help="Where prepared tasks are kept.")
 @click.option("--missing", type=click.Choice(["error", "skip"]), help="What to do where a task's file is absent.")
