@@ -9,5 +9,8 @@ DEMO_BASE = DEMO_PATH.parent / "base"
 
 
 def located(path: str | os.PathLike) -> str | os.PathLike:
-  """Where a checkpoint lies: 'demo' names the demo's base model, as it names its vocabulary; all else is a path."""
+  """Where a checkpoint lies: 'demo' names the demo's base model, as it names its vocabulary; all else is a path.
+
+  A folder of that name is './demo'.
+  """
   return DEMO_BASE if path == "demo" else path
