@@ -70,7 +70,7 @@ def judged(
   made: Grid, places: Sequence[Place], text: str, effect: Estimate, of: Claim | None, unfit: str = ""
 ) -> Finding:
   """A finding about these cells, which says before its verdict what the interval does not hold."""
-  text = f"{text}{_unanswered(made, places)}"
+  text = f"{text}{_as_asked(made, places)}{_unanswered(made, places)}"
   if of and all(len(runs) == 1 for runs in made.runs.values()):
     text = f"{text} This is of one seed each."
   return finding(text, effect, of, _stuck(made, places), unfit or (_unfit(made, places, of) if of else ""))
@@ -80,11 +80,19 @@ def _unfit(made: Grid, places: Sequence[Place], of: Claim) -> str:
   """Why a claim is not about what these cells were asked, or trained from; '' where it is."""
   if any(not made.trained(place) and not made.runs[place][0].pretrained for place in places):
     return NOT_PRETRAINED
+  if made.alone and any(not made.trained(place) for place in places):
+    return f"The base was asked in {made.measure.format} prompts alone; others may suit it better."
   if not made.fair:
     return "Some of these runs were trained on some of these tasks, which is no fair comparison."
   if of.unseen and made.split == "seen":
     return "All of these tasks were trained on; the finding is about tasks never seen."
   return "One task says nothing of others." if len(made.tasks) == 1 and made.tasks != ("",) else ""
+
+
+def _as_asked(made: Grid, places: Sequence[Place]) -> str:
+  """What the untuned cells would be if they were asked as the others."""
+  told = [percent(made.as_asked[place]) for place in dict.fromkeys(places) if place in made.as_asked]
+  return f" In {made.measure.format} prompts, as the others were asked, the base scores {listed(told)}." if told else ""
 
 
 def _unanswered(made: Grid, places: Sequence[Place]) -> str:
@@ -100,7 +108,7 @@ def _unanswered(made: Grid, places: Sequence[Place]) -> str:
 def _stuck(made: Grid, places: Sequence[Place]) -> str:
   """Why the scores of all these cells could not move; '' where they could."""
   if not any(made.above_chance(place) for place in places):
-    return "None of these scores is above guessing, so they tell nothing of an effect."
+    return "None of these scores is surely above guessing, so they tell nothing of an effect."
   if made.measure.bounded and all(made.mean(place).value > _TOP for place in places):
     return "All of these scores are near the top, so they tell nothing of an effect."
   return ""

@@ -28,6 +28,8 @@ class Grid:
     chance: the mean over the tasks; None where there is none to mark.
     incomplete: runs that are left out since they lack tasks that most have.
     no_answer: of each cell the share of outputs in which no answer was found, where the table says so.
+    as_asked: of each untuned cell whose scores are of prompts that suit it better, the mean in this measure's own.
+    alone: whether untuned runs were asked in one usual format only.
   """
 
   measure: Measure
@@ -38,6 +40,8 @@ class Grid:
   chance: float | None
   incomplete: tuple[Run, ...]
   no_answer: Mapping[Place, float]
+  as_asked: Mapping[Place, float]
+  alone: bool
   _sample: Sample
   _columns: Mapping[Place, int]
 
@@ -61,8 +65,7 @@ class Grid:
 
   def mean(self, place: Place) -> Estimate:
     """Of one cell."""
-    estimate = self.estimate({place: 1.0})
-    return estimate.within(0.0, 1.0) if self.measure.bounded else estimate
+    return self.estimate({place: 1.0}).within(self.measure.lowest, 1.0)
 
   def above_chance(self, place: Place) -> bool:
     """Whether a cell is better than guessing, by the interval of the difference task by task."""
@@ -110,7 +113,8 @@ def grid(
   seen_first: bool = False,
   seed: int = 0,
 ) -> Grid | None:
-  """The cells of those runs that have scores; None where none has.
+  """The cells of those runs that have scores; None where none has. Untuned runs are left out where they are not shown
+  at their best, but elsewhere.
 
   Args:
     apart: runs that were trained on other tasks on purpose: what they have seen does not say which tasks are compared.
@@ -118,7 +122,8 @@ def grid(
     seed: of the draws.
   """
   scores = reading.scores[measure]
-  wanted = [(place, run) for place, run in placed if scores.get(run.key)]
+  only_tuned = measure.mixture and reading.base_below_its_best(measure.evaluation)
+  wanted = [(place, run) for place, run in placed if scores.get(run.key) and (run.tuned or not only_tuned)]
   tasks, complete = _common({run.key: scores[run.key] for _, run in wanted})
   alike = {run.key: scores[run.key] for _, run in wanted if run.key in complete and run.key not in apart}
   tasks, split = _of_one_split(tasks, alike, wanted, seen_first)
@@ -140,6 +145,8 @@ def grid(
     chance=_chance([any_run[task] for task in tasks]),
     incomplete=tuple({run.key: run for _, run in wanted if run.key not in complete}.values()),
     no_answer=_no_answers(scores, cells, tasks),
+    as_asked=_as_asked(reading.base_as_asked.get(measure, {}), cells, tasks),
+    alone=measure.mixture and reading.base_alone(measure.evaluation),
     _sample=_sample_of(reading, measure, [*kinds.values()], {task: any_run[task] for task in tasks}, seed),
     _columns={place: columns[tuple(run.key for run in runs)] for place, runs in cells.items()},
   )
@@ -200,6 +207,17 @@ def _no_answers(
   """The mean over runs and tasks, of cells in which it is known."""
   shares = {place: [scores[run.key][task].no_answer for run in runs for task in tasks] for place, runs in cells.items()}
   return {place: statistics.fmean(known) for place, known in shares.items() if None not in known}
+
+
+def _as_asked(
+  scores: Mapping[Key, Mapping[str, TaskScore]], cells: Mapping[Place, Sequence[Run]], tasks: Sequence[str]
+) -> dict[Place, float]:
+  """The mean over runs and tasks, of cells of which it is known."""
+  there = {place: runs for place, runs in cells.items() if all(run.key in scores for run in runs)}
+  return {
+    place: statistics.fmean(scores[run.key][task].value for run in runs for task in tasks)
+    for place, runs in there.items()
+  }
 
 
 def _guessing(scores: Sequence[TaskScore]) -> Cell:

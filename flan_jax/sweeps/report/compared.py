@@ -105,11 +105,14 @@ def _rank(axis: Axis, run: Run) -> int:
 def _panel(found: Compared, made: Grid) -> Panel:
   measure = made.measure
   title = f"{measure.score[0].upper()}{measure.score[1:]}, {made.title[0].lower()}{made.title[1:]}"
+  if made.as_asked:
+    title = f"{title}; base: {found.reading.base_formats(measure.evaluation)}"
   points = [_point(made, place) for place in made.runs]
   series = [Series(_SERIES, points, joined=False)]
   categories = tuple(str(point.x) for point in points)
-  chance = None if measure.metric in (SWAP, VALID) else made.chance
-  return Panel(series, found.axis.name, measure.score, title, x_scale="category", categories=categories, chance=chance)
+  return Panel(
+    series, found.axis.name, measure.score, title, x_scale="category", categories=categories, chance=made.chance
+  )
 
 
 def _point(made: Grid, place: Place) -> Point:

@@ -58,7 +58,7 @@ def _findings(found: Compared, main: tuple[str, str, str], others: Sequence[tupl
 
 
 def _of_swapped(found: Compared, key: tuple[str, str, str]) -> Iterator[Finding]:
-  """Who does not read the instruction scores nothing here."""
+  """Who does not read the instruction scores nothing here, who guesses anew each time the square of chance."""
   made = found.of(*key)
   for before, after, what, _ in _CHANGES[1:3]:
     if found.has(made, before, after):

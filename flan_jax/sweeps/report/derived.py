@@ -31,16 +31,27 @@ def with_bases_at_their_best(reading: Reading) -> Reading:
   zero-shot prompt that it is asked for. The best is that on average over tasks and over untuned runs that begin alike,
   an evaluation at a time. A task that has no prompts of that format keeps the scores of its own.
   """
-  scores, asked = dict(reading.scores), {}
-  for evaluation in dict.fromkeys(measure.evaluation for measure in reading.of_mixtures):
-    usual = next((each for name in BEFORE if (each := found(reading, evaluation, name))), None)
-    for keys in _untuned(reading) if usual else ():
-      means = {name: _mean(_asked_in(reading, usual, name, keys)) for name in BEFORE}
-      best = max(means, key=means.get)  # of equals the first
-      asked.setdefault(evaluation, {})[best] = None
-      for measure in [each for each in scores if each.evaluation == evaluation and each.variant in BEFORE]:
-        scores[measure] = {**scores[measure], **_asked_in(reading, measure, best, keys)}
-  return dataclasses.replace(reading, scores=scores, base_asked={name: tuple(best) for name, best in asked.items()})
+  scores, asked, choice, as_asked = dict(reading.scores), defaultdict(dict), defaultdict(dict), defaultdict(dict)
+  for keys in _untuned(reading):
+    for evaluation in dict.fromkeys(measure.evaluation for measure in reading.of_mixtures):
+      means = _usual(reading, evaluation, keys)
+      best = max(means, key=means.get, default=None)  # of equals the first
+      asked[evaluation] |= dict.fromkeys([best] if means else [])
+      choice[evaluation] |= means
+      for measure in [each for each in scores if each.evaluation == evaluation and each.variant in means]:
+        if measure.variant != best:
+          as_asked[measure] |= {key: scores[measure][key] for key in keys if key in scores[measure]}
+          scores[measure] = {**scores[measure], **_asked_in(reading, measure, best, keys)}
+  told = [{name: tuple(formats) for name, formats in each.items() if formats} for each in (asked, choice)]
+  return dataclasses.replace(reading, scores=scores, base_asked=told[0], base_choice=told[1], base_as_asked=as_asked)
+
+
+def _usual(reading: Reading, evaluation: str, keys: Iterable[Key]) -> dict[str, float]:
+  """What runs score in those of BEFORE that they were asked in, over the tasks of the first of these."""
+  asked = {name: measure for name in BEFORE if (measure := found(reading, evaluation, name))}
+  asked = {name: measure for name, measure in asked.items() if any(reading.scores[measure].get(key) for key in keys)}
+  first = next(iter(asked.values()), None)
+  return {name: _mean(_asked_in(reading, first, name, keys)) for name in asked}
 
 
 def _untuned(reading: Reading) -> list[list[Key]]:

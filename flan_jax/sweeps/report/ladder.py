@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from flan_jax.sweeps.report import derived
 from flan_jax.sweeps.report.axes import CONTROL_AXIS, UNTUNED, names_of
 from flan_jax.sweeps.report.cells import Grid, Place, grid
-from flan_jax.sweeps.report.reading import CORRECTED, Key, Measure, Reading, Run, evaluation_in_words
+from flan_jax.sweeps.report.reading import CLUSTERS, CORRECTED, Key, Measure, Reading, Run, evaluation_in_words
 from flan_jax.sweeps.report.statistics import Estimate
 
 BASE, TUNED, CEILING = "base", "tuned", "ceiling"
@@ -22,12 +22,14 @@ class Rung:
   Attributes:
     name: in words.
     accuracy, corrected: its cells over the same tasks, (series, name) each.
-    base_asked: the format in which the base scores best here, and is shown, in words.
+    of_clusters: whether it is of clusters that were held out: of several such rungs none is further than another.
+    base_asked: how the base was asked whose scores are shown, in words.
   """
 
   name: str
   accuracy: Grid
   corrected: Grid
+  of_clusters: bool
   base_asked: str
 
   def place(self, series: str) -> Place:
@@ -75,9 +77,19 @@ class Ladder:
   runs: Sequence[Run]
   _reading: Reading
 
-  def gap(self, index: int, series: str) -> Gap | None:
-    """From a rung to the one after it; None where the series lacks either."""
-    before, after = self.rungs[index : index + 2]
+  @property
+  def steps(self) -> list[tuple[Rung, Rung]]:
+    """From which rung to which one it is further: to each one of clusters from the last one that is of none."""
+    found, start = [], None
+    for rung in self.rungs:
+      found += [(start, rung)] if start else []
+      start = start if rung.of_clusters else rung
+    return found
+
+  def gap(self, before: Rung, after: Rung, series: str) -> Gap | None:
+    """From a rung to another; None where the series lacks either, or the base was asked otherwise on the two."""
+    if series == BASE and before.base_asked != after.base_asked:
+      return None
     if not (before.has(series) and after.has(series)):
       return None
     common = set(before.accuracy.tasks) & set(after.accuracy.tasks)
@@ -120,7 +132,8 @@ def ladder(reading: Reading) -> Ladder | None:
   measured = {rung.name for rung in rungs}
   left_out = [name for name in map(evaluation_in_words, names) if name not in measured]
   shown = {name: runs for name, runs in series.items() if any(rung.has(name) for rung in rungs)}
-  return Ladder(shown, rungs, left_out, variant, [run for runs in series.values() for run in runs], reading)
+  runs = [run for runs in series.values() for run in runs]
+  return Ladder(shown, rungs, left_out, variant, runs, reading)
 
 
 def _variant(reading: Reading, names: Collection[str]) -> str:
@@ -147,7 +160,11 @@ def _rung(reading: Reading, measure: Measure, series: Mapping[str, Sequence[Run]
   apart = {run.key for run in series.get(CEILING, ())}
   made = [grid(reading, each, placed, apart=apart, seen_first=True, seed=index) for each in (measure, corrected)]
   fair = None not in made and made[0].split
-  return Rung(name, *made, reading.base_formats(measure.evaluation)) if fair else None
+  if not fair:
+    return None
+  formats, alone = reading.base_formats(measure.evaluation), reading.base_alone(measure.evaluation)
+  asked = f"in {formats} prompts alone" if alone else f"as suits it best ({formats})"
+  return Rung(name, *made, measure.evaluation in CLUSTERS, asked)
 
 
 def _all(series: Mapping[str, Sequence[Run]]) -> set[Key]:

@@ -8,9 +8,10 @@ from flan_jax.sweeps.report.axis_findings import judged
 from flan_jax.sweeps.report.cells import Grid
 from flan_jax.sweeps.report.claims import claim
 from flan_jax.sweeps.report.figure import Figure, Finding, Panel, Point, Series
-from flan_jax.sweeps.report.ladder import BASE, CEILING, Ladder, Rung, ladder
+from flan_jax.sweeps.report.ladder import BASE, CEILING, Gap, Ladder, Rung, ladder
 from flan_jax.sweeps.report.notes import of_bases, of_intervals, of_missing_runs
 from flan_jax.sweeps.report.reading import Reading
+from flan_jax.sweeps.report.statistics import Estimate
 from flan_jax.sweeps.report.words import counted, finding, listed, percent, with_interval
 
 _CHANCE = "chance"
@@ -23,12 +24,13 @@ def ladder_figure(reading: Reading) -> Figure | None:
   if not found:
     return None
   names = tuple(rung.name for rung in found.rungs)
+  at_best = ", the base at its best" if any(rung.accuracy.as_asked for rung in found.rungs) else ""
   panels = [
     Panel(
       [*_series(found, [getattr(rung, kind) for rung in found.rungs]), *more],
       "rung",
       label,
-      f"{label[0].upper()}{label[1:]}, {FORMATS.get(found.variant, found.variant)} prompts",
+      f"{label[0].upper()}{label[1:]}, {FORMATS.get(found.variant, found.variant)} prompts{at_best}",
       x_scale="category",
       y_unit=unit,
       categories=names,
@@ -52,7 +54,7 @@ def _series(found: Ladder, grids: Sequence[Grid]) -> list[Series]:
 def _point(grid: Grid, rung: Rung, series: str) -> Point:
   mean, runs = grid.mean(rung.place(series)), grid.runs[rung.place(series)]
   interval = "" if mean.low is None else f" ({percent(mean.low)} to {percent(mean.high)})"
-  asked = f"\nasked: {rung.base_asked}" if series == BASE else ""
+  asked = f"\nasked {rung.base_asked}" if series == BASE else ""
   of = f"{counted(len(grid.tasks), 'task')} of {counted(len(grid.clusters), 'cluster')}, {counted(len(runs), 'run')}"
   return Point(
     rung.name, mean.value, mean.low, mean.high, f"{series}, {rung.name}: {percent(mean.value)}{interval}\n{of}{asked}"
@@ -67,26 +69,34 @@ def _chance(found: Ladder) -> list[Series]:
 
 def _findings(found: Ladder) -> list[Finding]:
   tuned = [name for name in found.series if name not in (BASE, CEILING)]
-  gaps = [_gap(found, index, name) for name in tuned for index in range(len(found.rungs) - 1)]
+  gaps = [_gap(found, before, after, name) for name in tuned for before, after in found.steps]
   gaps = [dataclasses.replace(gap, main=len(tuned) <= _FEW) for gap in gaps if gap]
   gains = [_gain(found, rung, name) for name in tuned for rung in found.rungs]
   return [*gaps, *(gain for gain in gains if gain)]
 
 
-def _gap(found: Ladder, index: int, series: str) -> Finding | None:
-  """What the tuned lose from one rung to the next, and what others do, whose loss is of the tasks themselves."""
-  gap = found.gap(index, series)
+def _gap(found: Ladder, before: Rung, after: Rung, series: str) -> Finding | None:
+  """What the tuned lose from one rung to another, and what others do, whose loss is of the tasks themselves."""
+  gap = found.gap(before, after, series)
   if not gap:
     return None
-  before, after = found.rungs[index : index + 2]
-  over = f"over the {counted(gap.tasks, 'task')} of both" if gap.tasks else "over other tasks"
-  text = f"From {before.name} to {after.name}, the accuracy of {series} changes from {percent(gap.before)} to"
-  text = f"{text} {percent(gap.after)}, {with_interval(gap.accuracy)}, {over};"
-  text = f"{text} corrected for chance by {with_interval(gap.corrected)}."
-  others = [(name, found.gap(index, name)) for name in (BASE, CEILING) if name in found.series]
-  told = [f"{name} changes by {with_interval(other.accuracy)}" for name, other in others if other]
-  told = f" There {listed(told)}." if told else ""
-  return finding(f"{text}{told}", gap.accuracy, None)
+  ends = f"from {percent(gap.before)} to {percent(gap.after)}, {with_interval(gap.accuracy)}"
+  if gap.tasks:
+    over = f"over the {counted(gap.tasks, 'task')} of both"
+    told = f"the accuracy of {series} changes {ends}, {over}; corrected for chance by {with_interval(gap.corrected)}"
+  else:
+    guessing = " to ".join(percent(rung.accuracy.chance or 0.0) for rung in (before, after))
+    told = f"over other tasks, the accuracy of {series} corrected for chance changes by {with_interval(gap.corrected)};"
+    told = f"{told} uncorrected {ends}, where guessing changes from {guessing}"
+  others = [(name, found.gap(before, after, name)) for name in (BASE, CEILING) if name in found.series]
+  beside = [f"the {name} changes by {with_interval(_effect(other))}" for name, other in others if other]
+  beside = f" There {'' if gap.tasks else 'corrected for chance '}{listed(beside)}." if beside else ""
+  return finding(f"From {before.name} to {after.name}, {told}.{beside}", _effect(gap), None)
+
+
+def _effect(gap: Gap) -> Estimate:
+  """Other tasks are easier or harder to guess, and the change of accuracy has that in it."""
+  return gap.accuracy if gap.tasks else gap.corrected
 
 
 def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
@@ -97,7 +107,7 @@ def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
   made = rung.accuracy
   gain = made.estimate({mine: 1.0, base: -1.0}).within(-1.0, 1.0)
   scores = [percent(made.mean(place).value) for place in (base, mine)]
-  text = f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked as suits it best ({rung.base_asked})"
+  text = f"On {rung.name} ({counted(len(made.tasks), 'task')}), the base asked {rung.base_asked}"
   text = f"{text} scores {scores[0]} and {series} {scores[1]}, {with_interval(gain)}."
   if rung.has(CEILING) and made.split != "seen":
     left = made.estimate({ceiling: 1.0, mine: -1.0}).within(-1.0, 1.0)

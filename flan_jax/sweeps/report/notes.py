@@ -1,7 +1,7 @@
 """What a reader of a figure should beware of: cells that are missing, one seed, one task, what an interval holds."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from flan_jax.errors import first_of
 from flan_jax.evaluation.held_out.differences import BEFORE
@@ -70,10 +70,23 @@ def of_intervals(made: Grid, cells: Sequence[Sequence[Run]]) -> Iterator[str]:
 def of_bases(runs: Sequence[Run], reading: Reading) -> Iterator[str]:
   """How untuned runs were asked: not as the panel says."""
   if reading.base_asked and any(not run.tuned for run in runs):
-    of = {name: reading.base_formats(name) for name in dict.fromkeys(each.evaluation for each in reading.of_mixtures)}
-    asked = listed([f"{formats} on {evaluation_in_words(name)}" for name, formats in of.items() if formats])
     formats = listed([FORMATS[name] for name in BEFORE])
-    yield f"Of {formats} prompts untuned runs have the scores of what suits them best, which flatters them: {asked}."
+    asked = {evaluation: reading.base_formats(evaluation) for evaluation in reading.base_asked}
+    alone = {evaluation: asked[evaluation] for evaluation in asked if reading.base_alone(evaluation)}
+    if told := _by_format({evaluation: asked[evaluation] for evaluation in asked if evaluation not in alone}):
+      yield f"Of {formats} prompts untuned runs have the scores of what suits them best, which flatters them: {told}."
+    if told and alone:
+      yield f"Untuned runs are left out where they were asked in one format alone: {_by_format(alone)}."
+    elif alone:
+      yield f"Untuned runs were asked in one format alone, and another may suit them better: {_by_format(alone)}."
+
+
+def _by_format(asked: Mapping[str, str]) -> str:
+  """'continuation on new examples and dev clusters; ...' of evaluations with their format."""
+  names: dict[str, list[str]] = defaultdict(list)
+  for evaluation, formats in asked.items():
+    names[formats].append(evaluation_in_words(evaluation))
+  return "; ".join(f"{formats} on {listed(of)}" for formats, of in names.items())
 
 
 def of_missing_runs(runs: Sequence[Run], reading: Reading) -> Iterator[str]:

@@ -27,7 +27,7 @@ DIFFERENCE = "difference"  # of two measures, task by task: a metric that no tab
 Key = tuple[str, str]  # of a run: sweep and name
 _SUITES = {"mmlu": "MMLU", "bbh": "BBH", "tydiqa": "TyDiQA", "mgsm": "MGSM"}
 _MODES = {"direct": "direct prompts", "cot": "chain-of-thought prompts"}
-_CLUSTERS = ("dev", "final")  # what the evaluations of the two draws of held-out clusters are called
+CLUSTERS = ("dev", "final")  # what the evaluations of the two draws of held-out clusters are called
 _VARIANTS = {name: f"{words} prompts" for name, words in FORMATS.items()}
 
 
@@ -87,6 +87,11 @@ class Measure:
     return f"{suite}, {_MODES.get(mode, mode)}{f', {paths} paths' if paths else ''}"
 
   @property
+  def format(self) -> str:
+    """For people, of a mixture: 'zero-shot'."""
+    return FORMATS.get(self.variant, self.variant)
+
+  @property
   def score(self) -> str:
     """What an axis of it is called."""
     return BESIDE.get(self.metric, self.metric.replace("_", " "))
@@ -95,6 +100,11 @@ class Measure:
   def reasons(self) -> bool:
     """Whether its prompts ask for the reasoning first."""
     return "cot" in self.variant
+
+  @property
+  def lowest(self) -> float:
+    """What it cannot fall below; above 1 none can be."""
+    return 0.0 if self.bounded else -1.0 if self.metric == DIFFERENCE else -math.inf
 
   @property
   def bounded(self) -> bool:
@@ -127,6 +137,8 @@ class Reading:
     curves: by quantity and run, the loss by step.
     ladders: by sweep that has one, the evaluations in the order of its rungs.
     base_asked: by evaluation, the formats whose scores untuned runs have in any: see `derived`.
+    base_choice: by evaluation, those of which these are the best.
+    base_as_asked: by measure and untuned run, what it scores in the measure's own format.
   """
 
   runs: tuple[Run, ...]
@@ -136,10 +148,20 @@ class Reading:
   curves: Mapping[str, Mapping[Key, Mapping[int, float]]]
   ladders: Mapping[str, tuple[str, ...]]
   base_asked: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+  base_choice: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+  base_as_asked: Mapping[Measure, Mapping[Key, Mapping[str, TaskScore]]] = dataclasses.field(default_factory=dict)
 
   def base_formats(self, evaluation: str) -> str:
     """In words."""
     return " or ".join(FORMATS.get(name, name) for name in self.base_asked.get(evaluation, ()))
+
+  def base_alone(self, evaluation: str) -> bool:
+    """Whether untuned runs were asked in one usual format only, so that another one may suit them better."""
+    return len(self.base_choice.get(evaluation, ())) == 1
+
+  def base_below_its_best(self, evaluation: str) -> bool:
+    """Whether untuned runs had no choice of formats here and one elsewhere: here they would stand too low beside it."""
+    return self.base_alone(evaluation) and any(len(choice) > 1 for choice in self.base_choice.values())
 
   @property
   def of_mixtures(self) -> list[Measure]:
@@ -183,7 +205,7 @@ def evaluation_in_words(name: str) -> str:
   >>> evaluation_in_words("new_wordings"), evaluation_in_words("dev")
   ('new wordings', 'dev clusters')
   """
-  return f"{name} clusters" if name in _CLUSTERS else name.replace("_", " ")
+  return f"{name} clusters" if name in CLUSTERS else name.replace("_", " ")
 
 
 def _runs(table: pa.Table) -> list[Run]:

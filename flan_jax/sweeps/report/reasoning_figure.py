@@ -75,6 +75,7 @@ def _place(made: Grid, kind: str) -> Place | None:
 
 def _differences(found: Sequence[_Asked], kinds: Sequence[str]) -> Panel:
   series = [_series(kind, [(each.name, each.difference) for each in found], kind, points) for kind in kinds]
+  series = [each for each in series if each.points]
   title = "Reasoning first minus answering directly, rationale less zero-shot prompts"
   names = tuple(each.name for each in found)
   return Panel(series, "asked", "points", title, x_scale="category", y_unit="points", categories=names)
@@ -107,7 +108,7 @@ def _findings(found: Sequence[_Asked], kind: str) -> Iterator[Finding]:
     place = _place(each.difference, kind)
     if not place:
       continue
-    effect = each.difference.mean(place).within(-1.0, 1.0)
+    effect = each.difference.mean(place)
     ends = [percent(made.mean(place).value) for made in (each.directly, each.first)]
     text = f"Asked for its reasoning first instead of the answer alone, {kind} changes on {each.name}"
     text = f"{text} ({counted(len(each.difference.tasks), 'task')} that have rationales) from {ends[0]} to {ends[1]},"

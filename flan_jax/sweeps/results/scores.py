@@ -38,14 +38,14 @@ def _of_mixture(content: Mapping[str, Any], fresh: bool) -> Iterator[dict[str, A
   rows = headline.rows(content, fresh)
   suite = {"suite": content["about"]["name"]}
   for row in rows:
-    yield from ({**suite, "task": row.task, **each} for each in _measured(row, row.no_answer_after))
+    yield from ({**suite, "task": row.task, **each} for each in _measured(row, [row]))
   for average in _averages(content, rows, fresh):
-    silent = (
-      row.no_answer_after
+    of = [
+      row
       for row in rows
       if (row.split, row.format) == (average.split, average.format) and average.cluster in (None, row.cluster)
-    )
-    yield from ({**suite, "task": "", **each} for each in _measured(average, statistics.fmean(silent)))
+    ]
+    yield from ({**suite, "task": "", **each} for each in _measured(average, of))
 
 
 def _averages(content: Mapping[str, Any], rows: Sequence[Row], fresh: bool) -> list[Average]:
@@ -56,8 +56,8 @@ def _averages(content: Mapping[str, Any], rows: Sequence[Row], fresh: bool) -> l
   return [Average.from_json(each) for each in sorted(written, key=lambda each: each["cluster"] is None)]
 
 
-def _measured(found: Row | Average, no_answer: float) -> Iterator[dict[str, Any]]:
-  """Every measure that was taken, accuracy first."""
+def _measured(found: Row | Average, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+  """Every measure that was taken, accuracy first; `rows` are those that it is of."""
   for measure in MEASURES:
     value = found.score(measure)
     if value is not None:
@@ -71,9 +71,17 @@ def _measured(found: Row | Average, no_answer: float) -> Iterator[dict[str, Any]
         "n": found.asked(measure),
         "low": low,
         "high": high,
-        "chance": {"valid": None, "corrected": 0.0, "swap": 0.0}.get(measure, found.chance),
-        "no_answer": no_answer if measure == "accuracy" else None,
+        "chance": _chance(measure, [row for row in rows if row.score(measure) is not None]),
+        "no_answer": statistics.fmean(row.no_answer_after for row in rows) if measure == "accuracy" else None,
       }
+
+
+def _chance(measure: str, rows: Sequence[Row]) -> float | None:
+  """Of guessing, the mean over the rows that have the measure; of two instructions both have to be guessed."""
+  if measure == "valid":
+    return None
+  of = {"corrected": lambda row: 0.0, "swap": lambda row: row.chance**2}.get(measure, lambda row: row.chance)
+  return statistics.fmean(map(of, rows))
 
 
 def _of_suites(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -42,9 +42,11 @@ def test_each_control_is_a_row_of_each_measure(table):
     "valid answers",
     "accuracy",
   ]
-  assert "(final clusters)" in figure.panels[0].title  # the last rung, though the sweep's score is of another
+  assert figure.panels[0].title.endswith(
+    "(final clusters), held-out tasks; base: continuation"
+  )  # the last rung, though the sweep's score is of another
   assert "rationale prompts" in figure.panels[3].title
-  assert [panel.chance is None for panel in figure.panels[:4]] == [False, True, True, False]
+  assert [panel.chance is None for panel in figure.panels[:4]] == [False, True, True, False]  # in this made-up table
 
 
 def test_controls_tell_what_was_planted(table):
@@ -56,6 +58,8 @@ def test_controls_tell_what_was_planted(table):
   assert all(each.low > 0 for each in (instructions, *swapped, random))
   assert shuffled.effect > 0.05
   assert "Elsewhere: new compositions +" in instructions.sentence
+  (tuned,) = told(figure, "Tuned instead of the base")
+  assert "In zero-shot prompts, as the others were asked, the base scores" in tuned.sentence
   assert "new examples" not in instructions.sentence  # of tasks trained on nothing is said
   (needed, harmless) = told(figure, "With rationales among")
   assert needed.verdict == "supports"
@@ -79,7 +83,9 @@ def test_the_base_is_asked_as_suits_it_best(table):
   }
   figure = control_figure(read(table))
   assert rows(figure)["base"] > at_zero_shot[""] + 0.05
-  assert any("continuation on final clusters" in note for note in figure.notes)
+  assert any(
+    "continuation on new examples, new compositions, dev clusters, final clusters" in note for note in figure.notes
+  )
 
 
 def test_a_sweep_of_controls_has_no_general_figure_of_them(table):

@@ -31,6 +31,10 @@ def test_a_base_has_the_scores_of_its_best_format_in_all_usual_ones(written):
   made = derived.with_bases_at_their_best(written)
   assert made.base_asked == {"dev": ("continuation",)}
   assert made.base_formats("dev") == "continuation"
+  assert made.base_choice == {"dev": BEFORE}
+  for variant in BEFORE[:2]:
+    measure = derived.found(written, "dev", variant)
+    assert made.base_as_asked[measure] == {BASE: written.scores[measure][BASE]}
   for variant in BEFORE:
     assert scores(made, variant, BASE) == scores(written, "continuation", BASE)
   assert scores(made, "cot", BASE) == scores(written, "cot", BASE)

@@ -75,18 +75,24 @@ def test_every_measure_is_there_where_it_was_taken(run):
     "ranked": 10,
     "pairs": 8,
   }
-  rows = [dataclasses.replace(row("a", 11), **measured), dataclasses.replace(row("b", 11), valid_after=0.5)]
+  rows = [
+    dataclasses.replace(row("a", 11), **measured),
+    dataclasses.replace(row("b", 11), valid_after=0.5, chance=0.05),
+  ]
   put(run, of_mixture(*rows))
   found = scores.observations(run, "e", STEP)
   of_task = {each["metric"]: each for each in found if each["task"] == "a"}
   expected = {"accuracy": (0.55, 20), "valid": (0.9, 20), "corrected": (0.4, 20), "rank": (0.5, 10), "swap": (0.25, 8)}
   assert {name: (each["value"], each["n"]) for name, each in of_task.items()} == expected
   assert (of_task["rank"]["low"], of_task["rank"]["high"]) == wilson(5, 10)
+  chances = {"accuracy": 0.25, "valid": None, "corrected": 0.0, "rank": 0.25, "swap": 0.25**2}  # of two, both guessed
+  assert {name: each["chance"] for name, each in of_task.items()} == chances
   whole = {each["metric"]: each for each in found if not each["task"] and not each["cluster"]}
   assert {name: each["value"] for name, each in whole.items()} == pytest.approx(
     {"accuracy": 0.55, "valid": 0.7, "corrected": 0.4, "rank": 0.5, "swap": 0.25}
   )
   assert all(each["low"] < each["value"] < each["high"] for each in whole.values())
+  assert (whole["accuracy"]["chance"], whole["rank"]["chance"]) == pytest.approx((0.15, 0.25))  # b has no choices
 
 
 def test_a_fresh_network_has_seen_nothing(run):
