@@ -1,6 +1,6 @@
 """Runs beside each other by the value of one axis that has a figure of its own: a panel of rows for each measure.
 
-What was trained on the tasks themselves stands there too, and does not change which tasks are compared.
+What was trained on the tasks themselves stands there too; of tasks some of which it had, the others are compared.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ class Axis:
   Attributes:
     name: of the axis.
     labels: of its values, in the order of rows; values that are not among them come after, by their own names.
-    own_tasks: values whose runs were trained on what the others are asked as unseen.
+    own_tasks: values whose runs were trained on what the others are asked as unseen, if there is nothing else to ask.
   """
 
   name: str
@@ -75,7 +75,10 @@ def compared(reading: Reading, axis: Axis) -> Compared | None:
   for measure in reading.of_mixtures:
     for metric in ("", SWAP, VALID, RANK):
       mine = derived.found(reading, measure.evaluation, measure.variant, metric)
-      if mine and (made := grid(reading, mine, placed, apart=apart)):
+      made = grid(reading, mine, placed) if mine else None
+      if made and not made.fair:  # no task is left that all or none were trained on
+        made = grid(reading, mine, placed, apart=apart)
+      if made:
         grids[measure.evaluation, measure.variant, metric] = made
   return Compared(axis, grids, runs, reading) if grids else None
 

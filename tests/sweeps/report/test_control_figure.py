@@ -42,9 +42,8 @@ def test_each_control_is_a_row_of_each_measure(table):
     "valid answers",
     "accuracy",
   ]
-  assert figure.panels[0].title.endswith(
-    "(final clusters), held-out tasks; base: continuation"
-  )  # the last rung, though the sweep's score is of another
+  # Of the last rung, though the sweep's score is of another.
+  assert figure.panels[0].title.endswith("(final clusters), held-out tasks; base: continuation")
   assert "rationale prompts" in figure.panels[3].title
   assert [panel.chance is None for panel in figure.panels[:4]] == [False, True, True, False]  # in this made-up table
 
@@ -100,15 +99,27 @@ def test_some_controls_are_enough():
   assert control_figure(read(made_up_ladder({"tasks": [1, 2]}, evaluations=["dev"]))) is None
 
 
-def test_three_ways():
+def ways() -> pa.Table:
   axes = {"control": ["untuned", "tuned", "ceiling"], "seed": [0, 1]}
   table = made_up_ladder(axes, evaluations=["dev"])
   values = {"untuned": PROMPTED, "tuned": INSTRUCTED, "ceiling": FINETUNED}
   names = ["axis.way" if name == "axis.control" else name for name in table.column_names]
   index = table.column_names.index("axis.control")
-  ways = pa.array([values[value] for value in table["axis.control"].to_pylist()])
-  table = table.set_column(index, "axis.control", ways).rename_columns(names)
-  figure = way_figure(read(table))
+  column = pa.array([values[value] for value in table["axis.control"].to_pylist()])
+  return table.set_column(index, "axis.control", column).rename_columns(names)
+
+
+def test_what_was_finetuned_on_one_task_is_asked_the_others():
+  """Of many tasks its own is none to compare on."""
+  table = ways()
+  split = ["held_out" if row["task"] != "demo.calendar_0" else row["split"] for row in table.to_pylist()]
+  figure = way_figure(read(table.set_column(table.column_names.index("split"), "split", pa.array(split))))
+  assert "of 11 held-out tasks" in figure.findings[0].sentence
+  assert "11 tasks" in figure.panels[0].series[0].points[0].text
+
+
+def test_three_ways():
+  figure = way_figure(read(ways()))
   assert [label[:2] for label in rows(figure)] == ["A:", "B:", "C:"]
   a, b, c = rows(figure).values()
   assert a > c > b
