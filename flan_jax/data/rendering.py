@@ -348,7 +348,8 @@ def _shaping(spec: specs.TaskSpec) -> dict[str, object]:
     *("licence", "citation", "origin", "cluster", "category", "dataset", "language", "metrics", "cap", "tags"),
     *("examples", "inverted", "inverted_of", "evaluation_only"),
   )
-  of_type = {key: value for key, value in dataclasses.asdict(kind).items() if key != "instruction"}
+  # Exemplars are chosen by what is the instruction; where nothing is, keys stay as they were before types could say it.
+  of_type = {key: value for key, value in dataclasses.asdict(kind).items() if key != "instruction" or value}
   trained = {form: each for form, each in of_type["wordings"].items() if formats_.get_format(form).trained}
   return {
     "renderer": RENDERER_VERSION,

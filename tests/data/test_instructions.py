@@ -1,13 +1,14 @@
 """Another instruction changes the instruction and nothing else; the other one of an example is asked in its wording."""
 
 import collections
+import dataclasses
 import json
 import shutil
 
 import pytest
 
 from flan_jax import errors
-from flan_jax.data import formats, instructions, mixtures, prepare, rendering, specs, vocabularies
+from flan_jax.data import formats, instructions, mixtures, prepare, rendering, sources, specs, vocabularies
 
 FORMATS = tuple((name, 1) for name, form in formats.FORMATS.items() if form.trained)
 ASKS = {
@@ -201,3 +202,12 @@ def test_what_is_never_trained_on_stands_in_no_mixture(desk_files, tmp_path, mon
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
   with pytest.raises(errors.FlanJaxError, match="part 'desk': prompts in the format continuation are never trained on"):
     mixtures.get_mixture("desk", desk_files)
+
+
+def test_a_store_tells_what_a_type_calls_its_instruction(monkeypatch):
+  source = sources.open_source(specs.get_task("demo.step_reverse"))
+  told = rendering.shaping_content(source)
+  kind = specs.get_type("do")
+  monkeypatch.setattr(specs, "get_type", lambda name: dataclasses.replace(kind, instruction=()))
+  assert rendering.shaping_content(source) != told
+  assert "instruction" not in rendering.shaping_content(source)["type"]
