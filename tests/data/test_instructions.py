@@ -205,7 +205,7 @@ def test_what_is_never_trained_on_stands_in_no_mixture(desk_files, tmp_path, mon
 
 
 def test_a_store_tells_what_a_type_calls_its_instruction(monkeypatch):
-  source = sources.open_source(specs.get_task("demo.step_reverse"))
+  source = sources.open_source(specs.get_task("demo.step_reverse"), None)
   told = rendering.shaping_content(source)
   kind = specs.get_type("do")
   monkeypatch.setattr(specs, "get_type", lambda name: dataclasses.replace(kind, instruction=()))
