@@ -157,7 +157,14 @@ class _TextReader:
 
 
 class _ToldReader(_TextReader):
-  """Reads a sentence that the prompt began: a base model that learned from stories goes on with the next one."""
+  """Reads a sentence that the prompt began: a base model that learned from stories goes on with the next one.
+
+  Its answers hold no end of a sentence and rationales do: what has none is nothing but an answer, though the prompt
+  asks to reason first. Who does not reason is held against who does by what is right, not by how it is written.
+  """
+
+  def alone(self, text: str) -> str | None:
+    return text if text and not _SENTENCE_ENDS.search(text) else None
 
   def direct(self, text: str) -> str | None:
     return _SENTENCE_ENDS.split(text, maxsplit=1)[0].strip() or None

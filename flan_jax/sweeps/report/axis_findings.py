@@ -82,6 +82,8 @@ def _unfit(made: Grid, places: Sequence[Place], of: Claim) -> str:
     return NOT_PRETRAINED
   if made.alone and any(not made.trained(place) for place in places):
     return f"The base was asked in {made.measure.format} prompts alone; others may suit it better."
+  if any(made.trained(place) and made.no_answer.get(place, 0.0) > _MOSTLY for place in places):
+    return "What is not in that form may be right all the same."
   if not made.fair:
     return "Some of these runs were trained on some of these tasks, which is no fair comparison."
   if of.unseen and made.split == "seen":

@@ -32,6 +32,7 @@ def write_page(
     samples: prompts and outputs.
   """
   sweeps = about.get("sweeps", ())
+  untuned = False in table["tuned"].to_pylist()
   scores = [score for score in table["score"].unique().to_pylist() if score]
   content = {
     "about": runs.told(table),
@@ -40,7 +41,8 @@ def write_page(
     "samples": [dataclasses.asdict(group) for group in samples],
     "runs": {
       "about": "Scores and intervals of each run alone, over its tasks and their examples."
-      + (f" Score: {', '.join(scores)}." if scores else ""),
+      + (f" Score: {', '.join(scores)}." if scores else "")
+      + (" Untuned runs were asked so here, too, which may not suit them." if untuned else ""),
       **runs.runs_table(table),
     },
   }

@@ -263,6 +263,16 @@ def test_what_a_story_tells_ends_with_its_sentence(output, answer):
   assert read_answer(output, mode="direct", kind="told") == answer
 
 
+def test_an_answer_alone_is_one_though_reasoning_was_asked_for():
+  """Who was not trained to reason first says the answer, and a rationale that does not come to one has none."""
+  for output, answer in (
+    ("owl goat", "owl goat"),
+    ("An owl is an animal.", None),
+    ("An owl. So yes. Answer: no", "no"),
+  ):
+    assert read_answer(output, mode="cot", kind="told") == answer
+
+
 def test_brackets_of_a_box_are_not_the_answers():
   for answer in ("} ] >", "> }", "ant bee"):
     assert read_answer(f"So $\\boxed{{{answer}}}$.", mode="cot", kind="text") == answer

@@ -142,6 +142,7 @@ def test_outputs_without_an_answer_in_the_form_asked_for_are_told():
 
   found = figures_of(changed(table, "no_answer", lost))["cot"].findings
   assert ["rationale prompts" in finding.sentence for finding in found] == [told in each.sentence for each in found]
+  assert {each.verdict for each in found if told in each.sentence and each.claim} == {"can't tell"}
   assert any(told in finding.sentence for finding in found)
 
 
