@@ -71,4 +71,6 @@ def _of_rationales(found: Compared, direct: tuple[str, str, str], reasons: tuple
     made = found.of(*key)
     if found.has(made, NO_COT, TUNED):
       what = "With rationales among the training data instead of without"
-      yield changed(made, [(found.place(NO_COT), found.place(TUNED))], what, claim("cot", name))
+      others = [other for other in found.grids if other[1:] == key[1:] and other != key]
+      more = sides.elsewhere(found, NO_COT, TUNED, [each for each in others if found.grids[each].split == "held_out"])
+      yield changed(made, [(found.place(NO_COT), found.place(TUNED))], what, claim("cot", name), more)

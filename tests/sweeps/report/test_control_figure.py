@@ -63,6 +63,7 @@ def test_controls_tell_what_was_planted(table):
   (needed, harmless) = told(figure, "With rationales among")
   assert needed.verdict == "supports"
   assert "rationale prompts" in needed.sentence
+  assert "Elsewhere: new compositions +" in needed.sentence
   assert abs(harmless.effect) < 0.1
 
 
