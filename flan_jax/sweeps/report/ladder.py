@@ -159,12 +159,21 @@ def _rung(reading: Reading, measure: Measure, series: Mapping[str, Sequence[Run]
   placed = [((each, name), run) for each, runs in series.items() for run in runs]
   apart = {run.key for run in series.get(CEILING, ())}
   made = [grid(reading, each, placed, apart=apart, seen_first=True, seed=index) for each in (measure, corrected)]
-  fair = None not in made and made[0].split
-  if not fair:
-    return None
+  if None in made or made[0].split == "" or (made[0].split == "held_out" and _has_seen(reading, measure, series)):
+    return (
+      None  # what is left of tasks that runs were trained on, where they were trained on different ones, is no rung
+    )
   formats, alone = reading.base_formats(measure.evaluation), reading.base_alone(measure.evaluation)
   asked = f"in {formats} prompts alone" if alone else f"as suits it best ({formats})"
   return Rung(name, *made, measure.evaluation in CLUSTERS, asked)
+
+
+def _has_seen(reading: Reading, measure: Measure, series: Mapping[str, Sequence[Run]]) -> bool:
+  """Whether a run that is no ceiling was trained on any task of a measure."""
+  scores = [
+    reading.scores[measure].get(run.key, {}) for name, runs in series.items() if name != CEILING for run in runs
+  ]
+  return any(score.split == "seen" for of_run in scores for score in of_run.values())
 
 
 def _all(series: Mapping[str, Sequence[Run]]) -> set[Key]:

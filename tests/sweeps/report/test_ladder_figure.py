@@ -138,6 +138,19 @@ def test_tasks_that_some_runs_have_seen_and_others_not_are_no_rung(table):
   assert any("Rungs left out" in note and "new wordings" in note for note in figure.notes)
 
 
+def test_tasks_that_no_run_happened_to_be_trained_on_are_no_rung_of_new_examples(table):
+  rows = table.to_pylist()
+  seen = {(row["evaluation"], row["task"]) for row in rows if row["split"] == "seen" and row["task"]}
+  few = sorted(seen)[::2]  # the others are seen by nobody
+  split = [row["split"] if (row["evaluation"], row["task"]) in few else "held_out" for row in rows]
+  split = [
+    "held_out" if row["axis.seed"] == 1 and row["evaluation"] in LADDER[:2] else each
+    for row, each in zip(rows, split, strict=True)
+  ]
+  mixed = table.set_column(table.column_names.index("split"), "split", pa.array(split, pa.string()))
+  assert of(mixed).panels[0].categories == RUNGS[2:]
+
+
 def test_without_controls_each_combination_of_axes_is_a_series():
   figure = of(made_up_ladder({"tasks": [10, 100], "seed": [0]}, evaluations=LADDER[:2]))
   assert [series.name for series in figure.panels[0].series] == ["10 tasks", "100 tasks", "chance"]
