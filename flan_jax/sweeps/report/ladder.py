@@ -160,9 +160,7 @@ def _rung(reading: Reading, measure: Measure, series: Mapping[str, Sequence[Run]
   apart = {run.key for run in series.get(CEILING, ())}
   made = [grid(reading, each, placed, apart=apart, seen_first=True, seed=index) for each in (measure, corrected)]
   if None in made or made[0].split == "" or (made[0].split == "held_out" and _has_seen(reading, measure, series)):
-    return (
-      None  # what is left of tasks that runs were trained on, where they were trained on different ones, is no rung
-    )
+    return None  # tasks that happened to be in no run's training are not new examples of any
   formats, alone = reading.base_formats(measure.evaluation), reading.base_alone(measure.evaluation)
   asked = f"in {formats} prompts alone" if alone else f"as suits it best ({formats})"
   return Rung(name, *made, measure.evaluation in CLUSTERS, asked)
