@@ -73,7 +73,7 @@ def prompts() -> Iterator[str]:
   mixture = mixtures.get_mixture("demo_held_out")
   for task in mixture.tasks:
     renderer = rendering.Renderer(task)
-    for i in range(100):
+    for i in range(20):  # of 87 tasks: 8,000 prompts
       for form in renderer.formats:
         if form in ("cot", "few_shot_cot") and "rationale" not in renderer.source[i].fields:
           continue
@@ -91,5 +91,5 @@ def test_no_held_out_cluster_and_no_held_out_words_in_any_row(seen, held_out):
 
 
 def test_the_comparison_finds_a_prompt_that_did_leak(seen, held_out):
-  leaked = max(held_out, key=len)
+  leaked = max(held_out[:100], key=lambda text: len(telling([text])))  # of compositions; towns and kinds say little
   assert telling([*(text for _, text in seen[:5]), leaked]) & telling(held_out) != set()
