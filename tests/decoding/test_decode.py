@@ -90,7 +90,7 @@ def test_a_samples_score_is_its_log_probability_whatever_it_was_drawn_from():
   several = in_order(asked, search=Sample(temperature=0.5, top_k=5), samples=3)
   assert len({tuple(each.tokens) for found in several for each in found}) > 4
   for prompt, found in zip(asked, several, strict=True):
-    for output, score in found:
+    for output, score, _ in found:
       log_probabilities = jax.nn.log_softmax(uncached_logits(prompt, output))
       tokens = output if len(output) == MAX_TOKENS else [*output, EOS]
       expected = sum(float(log_probabilities[i, token]) for i, token in enumerate(tokens))
