@@ -387,14 +387,14 @@ _WORDING_KEYS = {
   "few_shot_bare": "few_shot_bare",
   "few_shot_cot": "few_shot_cot",
   "continuation": "continuation",
-  "bare": "bare_wordings",
 }
+_FORMS = (*_WORDING_KEYS, "bare")  # `bare` is the text that a type's key of that name gives, and no list of wordings
 
 
 def _type(path: pathlib.Path, entry: dict[str, Any]) -> TaskType:
   wordings = {}
-  for form, key in _WORDING_KEYS.items():
-    texts = entry.get(key) or frames.derived(form, entry)
+  for form in _FORMS:
+    texts = entry.get(_WORDING_KEYS.get(form)) or frames.derived(form, entry)
     if texts:
       wordings[form] = tuple(_wording(path, f"{entry['name']}/{form}/{i}", text) for i, text in enumerate(texts))
   kept = entry.get("evaluation_wordings", ())
