@@ -1,9 +1,10 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, and what nobody keeps goes."""
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _unfinished: set[str] = set()
@@ -36,11 +37,28 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     _unfinished.discard(temporary)
 
 
+@contextlib.contextmanager
+def kept_or_temporary(folder: Path | None) -> Iterator[Path]:
+  """`folder`; where it is None, one that is gone afterwards, by `remove_unfinished` where a signal ends the process."""
+  if folder is not None:
+    yield folder
+    return
+  with tempfile.TemporaryDirectory() as temporary:
+    _unfinished.add(temporary)
+    try:
+      yield Path(temporary)
+    finally:
+      _unfinished.discard(temporary)
+
+
 def remove_unfinished() -> None:
-  """Removes the new files of writes that are going on, for a process that is about to end in their midst."""
+  """Removes what is in the making, and temporary folders, for a process that is about to end in their midst."""
   for temporary in list(_unfinished):
-    with contextlib.suppress(FileNotFoundError):
-      os.unlink(temporary)
+    if os.path.isdir(temporary):
+      shutil.rmtree(temporary, ignore_errors=True)
+    else:
+      with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 def _umask() -> int:

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from flan_jax.atomic import write_atomically
+from flan_jax.atomic import kept_or_temporary, remove_unfinished, write_atomically
 
 
 def test_writes_and_replaces(tmp_path):
@@ -33,3 +33,15 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path, monkeypatch):
     write_atomically(tmp_path / "file", b"new")
   assert os.listdir(tmp_path) == ["file"]
   assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_temporary_folder_goes_with_what_is_in_it_also_where_the_process_is_to_end():
+  with kept_or_temporary(None) as folder:
+    (folder / "half").write_bytes(b"new")
+  assert not folder.exists()
+  with kept_or_temporary(None) as folder:
+    (folder / "journal").mkdir()
+    remove_unfinished()
+    assert not folder.exists()
+    folder.mkdir()  # for its owner, who has not ended here
+  assert not folder.exists()

@@ -1,12 +1,11 @@
 """`flan-jax compare`: two checkpoints side by side, on prompts or held-out examples; blind, to say which is better."""
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flan_jax import keys
+from flan_jax import atomic, keys
 from flan_jax.cli import held_out_options as held_out
 from flan_jax.cli.infer import prompts_of
 from flan_jax.cli.option_groups import Grouped
@@ -85,8 +84,7 @@ def command(context, a, b, prompts, file, task, mixture, blind, output, as_json,
   from flan_jax.cli import compare_view
   from flan_jax.evaluation.comparison.pairs import compare
 
-  with tempfile.TemporaryDirectory() as nowhere:
-    folder = output or Path(nowhere)
+  with atomic.kept_or_temporary(output) as folder:
     how = {name: options[name] for name in ("max_new_tokens", "vocabulary", "data_dir")}
     if blind:
       how["check"] = lambda identity: compare_view.require_same(folder, identity, options["seed"])

@@ -116,7 +116,7 @@ def _totals(
     lines.append(f"Preferred of {liked.pairs}: A {liked.A} times, B {liked.B} times, ties {liked.ties}")
     if liked.decided is not None:
       lines.append(f"A is preferred in {_told(liked.decided)}% of those that are no ties")
-    lines.append(f"A is preferred in {_told(liked.all)}% of all, where a tie counts half{_over_tasks(pairs)}")
+    lines.append(f"A is preferred in {_told(liked.all)}% of all shown, where a tie counts half{_over_tasks(pairs)}")
   return lines
 
 

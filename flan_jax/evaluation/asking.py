@@ -61,7 +61,7 @@ class Asked:
 
 
 @dataclasses.dataclass(frozen=True)
-class Manner:
+class AnswerOptions:
   """How a checkpoint answers.
 
   Attributes:
@@ -78,7 +78,7 @@ class Manner:
 
 
 def ask(
-  asked: Sequence[Asked], kept: Journal, load: Callable[[], Any], manner: Manner, what: str = "answering"
+  asked: Sequence[Asked], kept: Journal, load: Callable[[], Any], options: AnswerOptions, what: str = "answering"
 ) -> list[Answered]:
   """All that is asked, answered, in its order: what the journal has, and the batches that it has not, which get in it.
 
@@ -88,12 +88,12 @@ def ask(
     what: is done, for the progress bar.
   """
   if not {each.key for each in kept.answered}.issuperset(each.key for each in asked):
-    _ask_missing(asked, kept, load(), manner, what)
+    _ask_missing(asked, kept, load(), options, what)
   by_key = {each.key: each for each in kept.answered}
   return [by_key[each.key] for each in asked]
 
 
-def _ask_missing(asked: Sequence[Asked], kept: Journal, answerer: Any, manner: Manner, what: str) -> None:
+def _ask_missing(asked: Sequence[Asked], kept: Journal, answerer: Any, options: AnswerOptions, what: str) -> None:
   """Asks the batches that the journal has not; all of a batch is in it or nothing."""
   done = {each.key for each in kept.answered}
   prompts = answerer.vocabulary.encode([each.question.prompt for each in asked])
@@ -103,7 +103,7 @@ def _ask_missing(asked: Sequence[Asked], kept: Journal, answerer: Any, manner: M
   with progress.shown(what, len(asked), "questions", len(done)) as advance:
     for batch in batches(measured):
       if any(each.key not in done for each in batch):  # all of them, but where somebody edited the journal
-        kept.append(answer(batch, answerer, manner, advance))
+        kept.append(answer(batch, answerer, options, advance))
 
 
 def batches(asked: Iterable[Asked], outputs: int = BATCH_OUTPUTS) -> list[list[Asked]]:
@@ -125,24 +125,24 @@ def batches(asked: Iterable[Asked], outputs: int = BATCH_OUTPUTS) -> list[list[A
 
 
 def answer(
-  batch: Sequence[Asked], answerer: Answers, manner: Manner, advance: Callable[[int], object]
+  batch: Sequence[Asked], answerer: Answers, options: AnswerOptions, advance: Callable[[int], object]
 ) -> list[Answered]:
   """The answered questions of a batch, in its order; `advance` is told how many more of them are done."""
-  return (_ranked if batch[0].question.ranked else _written)(batch, answerer, manner, advance)
+  return (_ranked if batch[0].question.ranked else _written)(batch, answerer, options, advance)
 
 
 def _written(
-  batch: Sequence[Asked], answerer: Answers, manner: Manner, advance: Callable[[int], object]
+  batch: Sequence[Asked], answerer: Answers, options: AnswerOptions, advance: Callable[[int], object]
 ) -> list[Answered]:
   """Those whose answer is read out of what the model writes."""
   first = batch[0]  # the others are decoded as it is
-  search = Greedy() if first.n == 1 else manner.sample
+  search = Greedy() if first.n == 1 else options.sample
   outputs: dict[int, list[Output]] = {}
   for index, several in answerer.outputs(
     [each.question.prompt for each in batch],
     search=search,
     samples=first.n,
-    seed=manner.seed,
+    seed=options.seed,
     ids=[_sampling_id(each) for each in batch],
     max_new_tokens=first.max_new_tokens,
     stop=first.stop,
@@ -150,7 +150,7 @@ def _written(
     outputs[index] = several
     advance(1)
   found = [_read(each, outputs[index]) for index, each in enumerate(batch)]
-  return _with_targets(found, answerer) if manner.targets else found
+  return _with_targets(found, answerer) if options.targets else found
 
 
 def _read(asked: Asked, outputs: Sequence[Output]) -> Answered:
@@ -251,12 +251,12 @@ def _prefix(read: Answered) -> str | None:
 
 
 def _ranked(
-  batch: Sequence[Asked], answerer: Answers, manner: Manner, advance: Callable[[int], object]
+  batch: Sequence[Asked], answerer: Answers, options: AnswerOptions, advance: Callable[[int], object]
 ) -> list[Answered]:
   """Those whose answer is the likeliest of their choices."""
   found: dict[int, Answered] = {}
   prompts, choices = [each.question.prompt for each in batch], [each.question.choices for each in batch]
-  for index, ranking in rankings(answerer, prompts, choices, manner.rank):
+  for index, ranking in rankings(answerer, prompts, choices, options.rank):
     chosen = choices[index][ranking.best]
     scores = tuple(map(_finite, ranking.scores))
     answered = _answered(batch[index], chosen, chosen, choice_scores=scores, tied=ranking.tied)

@@ -100,6 +100,26 @@ def test_a_signal_is_not_lost_where_an_exception_would_be_or_no_python_runs(prog
   assert stopped(process, number)
 
 
+KEEPING_NOTHING = """
+import time
+from flan_jax import atomic
+from flan_jax.cli import signals
+with signals.ending_at_once(), atomic.kept_or_temporary(None) as folder:
+  (folder / "journal").touch()
+  print(folder, flush=True)
+  time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_folder_that_nobody_keeps_goes_with_the_process(number):
+  process = started([KEEPING_NOTHING])
+  folder = pathlib.Path(process.stdout.readline().strip())
+  assert folder.is_dir()
+  assert stopped(process, number)
+  assert not folder.exists()
+
+
 def test_a_process_whose_words_nobody_reads_ends_too():
   process = started([FULL])
   assert process.stdout.readline() == "ready\n"
@@ -196,6 +216,7 @@ def same_files(one: pathlib.Path, other: pathlib.Path) -> bool:
   return found[0].keys() == FILES and found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_evaluations_that_are_stopped_until_one_is_done_give_what_one_gives(checkpoint, suite, tmp_path, draw):
   command = [sys.executable, "-c", FORKS, str(draw.random()), str(tmp_path), *asked(checkpoint, suite)]
   done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from flan_jax.decoding.batching import slot_length
 from flan_jax.evaluation import asking
 from flan_jax.evaluation.answering import Output
-from flan_jax.evaluation.asking import Asked, Manner
+from flan_jax.evaluation.asking import AnswerOptions, Asked
 from flan_jax.evaluation.suites.question import Question
 from tests.evaluation.untrained import StandIn
 
@@ -53,7 +53,7 @@ def test_batches_are_of_few_shapes(lengths, outputs):
 def test_a_ranked_answer_is_the_likeliest_choice(rank):
   batch = [Asked(question(i, ranked=True), 1) for i in range(6)]
   done = []
-  found = asking.answer(batch, StandIn(), Manner(rank=rank), done.append)
+  found = asking.answer(batch, StandIn(), AnswerOptions(rank=rank), done.append)
   assert sum(done) == len(batch)
   assert [each.id for each in found] == [each.question.id for each in batch]
   stand_in = StandIn()
@@ -78,7 +78,7 @@ def test_numbers_that_json_has_no_word_for_are_none():
       for index, several in enumerate(candidates):
         yield index, [float("nan")] * len(several)
 
-  (found,) = asking.answer([Asked(question(0), 1)], Broken(), Manner(), lambda done: None)
+  (found,) = asking.answer([Asked(question(0), 1)], Broken(), AnswerOptions(), lambda done: None)
   assert found.log_probability is None
   assert "NaN" not in found.json()
 
@@ -113,6 +113,6 @@ def test_a_target_is_scored_where_the_model_wrote_it(output, kind, target):
   """Without the space before it a right answer's probability would be that of another text."""
   answerer = OneOutput(output)
   asked = Asked(Question("s", "t", "0", "cot", "Which?", (target,), kind), 1)
-  (found,) = asking.answer([asked], answerer, Manner(), lambda _: None)
+  (found,) = asking.answer([asked], answerer, AnswerOptions(), lambda _: None)
   assert found.correct
   assert output.startswith(answerer.scored[0])

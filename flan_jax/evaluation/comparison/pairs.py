@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from flan_jax.evaluation import asking, journal
 from flan_jax.evaluation.answered import Answered
 from flan_jax.evaluation.answering import Answerer, Described
-from flan_jax.evaluation.asking import Asked, Manner
+from flan_jax.evaluation.asking import AnswerOptions, Asked
 from flan_jax.evaluation.comparison.asked import Prompts, Tasks
 from flan_jax.evaluation.identity import of_checkpoint, of_questions
 from flan_jax.interop import loading
@@ -79,7 +79,7 @@ def compare(
         [Asked(question, 1, max_new_tokens) for question in questions],
         kept,
         lambda path=path: Answerer.load(path, vocabulary, data_dir),
-        Manner(targets=False),
+        AnswerOptions(targets=False),
         f"answering ({side})",
       )
   return [Pair(*pair) for pair in zip(answers["A"], answers["B"], strict=True)], identity

@@ -4,22 +4,20 @@ A folder gets a journal of each checkpoint, by which an evaluation that was kill
 checkpoint's answers (in one order, so that line i of both files is the same prompt) and results.json.
 """
 
-import contextlib
 import dataclasses
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flan_jax import progress
+from flan_jax import atomic, progress
 from flan_jax.data import specs
 from flan_jax.data.formats import DEFAULT_SHOTS
 from flan_jax.errors import UsageError, first_of
 from flan_jax.evaluation import asking, journal
 from flan_jax.evaluation.answered import Answered, write_answered
 from flan_jax.evaluation.answering import Answerer, Described
-from flan_jax.evaluation.asking import Asked, Manner
+from flan_jax.evaluation.asking import AnswerOptions, Asked
 from flan_jax.evaluation.held_out.differences import differences, headlines
 from flan_jax.evaluation.held_out.examples import formats_of, held_out_questions, opened, training_answers
 from flan_jax.evaluation.held_out.results import Results, draw_samples
@@ -92,7 +90,7 @@ def evaluate(
   sources = {which: loading.open_source(path) for which, path in paths.items()}
   after, *_ = [Described.of(source, request.vocabulary, request.data_dir) for source in sources.values()]
   asked, answers = _asked(request, after.fits(request.max_input_tokens))
-  with _folder(output) as folder:
+  with atomic.kept_or_temporary(output) as folder:
     answered = {which: _answered(request, which, source, asked, folder, say) for which, source in sources.items()}
     compared = [Compared(*each) for each in zip(*answered.values(), strict=True)]
     rows = rows_of(compared, after.trained_tasks or (), answers)
@@ -107,15 +105,6 @@ def evaluate(
   return results, compared
 
 
-@contextlib.contextmanager
-def _folder(output: Path | None) -> Iterator[Path]:
-  if output is not None:
-    yield output
-  else:
-    with tempfile.TemporaryDirectory() as folder:
-      yield Path(folder)
-
-
 def _answered(
   request: Request,
   which: str,
@@ -127,11 +116,11 @@ def _answered(
   """What a checkpoint answers, by its journal."""
   path = folder / JOURNALS[which]
   # Results need no targets, and they would be a second pass over every prompt.
-  manner = Manner(rank=request.rank or "sum", targets=False)
+  options = AnswerOptions(rank=request.rank or "sum", targets=False)
   with journal.opened(path, _identity(request, source, asked), makes_room=True) as kept:
     if kept.answered:
       say(f"{path}: {len(kept.answered):,} of {len(asked):,} prompts have been answered ({which})")
-    return asking.ask(asked, kept, lambda: _answerer(request, which), manner, f"answering ({which})")
+    return asking.ask(asked, kept, lambda: _answerer(request, which), options, f"answering ({which})")
 
 
 def _identity(request: Request, source: loading.Source, asked: Sequence[Asked]) -> dict[str, Any]:

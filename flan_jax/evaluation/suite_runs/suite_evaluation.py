@@ -14,7 +14,7 @@ from flan_jax.atomic import write_atomically
 from flan_jax.decoding.selection import Sample
 from flan_jax.evaluation import asking, journal
 from flan_jax.evaluation.answered import Answered, write_answered
-from flan_jax.evaluation.asking import Asked, Manner
+from flan_jax.evaluation.asking import AnswerOptions, Asked
 from flan_jax.evaluation.suite_runs import published
 from flan_jax.evaluation.suite_runs.suite_plan import SuitePlan, planned
 from flan_jax.evaluation.suite_runs.suite_request import SuiteRequest, folder_of, identity
@@ -43,7 +43,7 @@ def evaluate(
     UsageError: something that is named does not exist, or the folder holds another evaluation.
     FlanJaxError: a checkpoint or a file of questions cannot be read, or another process is at the same evaluation.
   """
-  manner = Manner(Sample(request.temperature, request.top_k, request.top_p), request.seed, request.rank)
+  options = AnswerOptions(Sample(request.temperature, request.top_k, request.top_p), request.seed, request.rank)
   scorer = get_scorer(request.scorer) if request.scorer else None
   for name in request.beside:
     published.row(name)
@@ -54,7 +54,7 @@ def evaluate(
   asked = _asked(request, plans)
   with journal.opened(folder / journal.FILE, content) as kept:
     say(_opening(folder, len(kept.answered), len(asked)))
-    answered = asking.ask(asked, kept, load, manner)
+    answered = asking.ask(asked, kept, load, options)
   if scorer is not None:
     answered = _with_toxicity(plans, answered, scorer)
   results = results_of(request, plans, answered, source)
