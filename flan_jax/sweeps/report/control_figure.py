@@ -29,6 +29,13 @@ _CHANGES = (
   (RANDOM, TUNED, "Begun with the base instead of random parameters", None),
   (TUNED, CEILING, "With these tasks among those trained on instead of held out", "own_tasks_are_better"),
 )
+# (measure, what it counts, which of the changes are told by it). Of the first, who does not read the instruction has
+# nothing, and who guesses anew each time the square of chance.
+_OTHERWISE = (
+  (SWAP, "with credit only for what is right under both of two instructions", _CHANGES[:3]),
+  (RANK, "with the likeliest of the choices taken for the answer", _CHANGES[:2]),
+  (VALID, "with credit for any answer in the form asked for", _CHANGES[:2]),
+)
 
 
 def control_figure(reading: Reading) -> Figure | None:
@@ -43,7 +50,7 @@ def control_figure(reading: Reading) -> Figure | None:
   others = [key for key in found.grids if key[1:] == main[1:] and key != main]
   beside = [(main[0], main[1], metric) for metric in (SWAP, VALID, RANK)]
   reasons = [(main[0], "cot", "")]
-  findings = [*_findings(found, main, others), *_of_swapped(found, beside[0]), *_of_rationales(found, main, reasons[0])]
+  findings = [*_findings(found, main, others), *_otherwise(found, main), *_of_rationales(found, main, reasons[0])]
   return sides.figure_of(found, "controls", "Controls", [main, *beside, *reasons, *others], findings)
 
 
@@ -57,13 +64,12 @@ def _findings(found: Compared, main: tuple[str, str, str], others: Sequence[tupl
       yield changed(made, [(found.place(before), found.place(after))], what, of, more)
 
 
-def _of_swapped(found: Compared, key: tuple[str, str, str]) -> Iterator[Finding]:
-  """Who does not read the instruction scores nothing here, who guesses anew each time the square of chance."""
-  made = found.of(*key)
-  for before, after, what, _ in _CHANGES[1:3]:
-    if found.has(made, before, after):
-      what = f"{what}, and with credit only for what is right under both of two instructions"
-      yield changed(made, [(found.place(before), found.place(after))], what, None)
+def _otherwise(found: Compared, main: tuple[str, str, str]) -> Iterator[Finding]:
+  for metric, counted, changes in _OTHERWISE:
+    made = found.of(main[0], main[1], metric)
+    for before, after, what, _ in changes:
+      if found.has(made, before, after):
+        yield changed(made, [(found.place(before), found.place(after))], f"{what}, and {counted}", None)
 
 
 def _of_rationales(found: Compared, direct: tuple[str, str, str], reasons: tuple[str, str, str]) -> Iterator[Finding]:

@@ -112,8 +112,16 @@ def _gain(found: Ladder, rung: Rung, series: str) -> Finding | None:
   if rung.has(CEILING) and made.split != "seen":
     left = made.estimate({ceiling: 1.0, mine: -1.0}).within(-1.0, 1.0)
     text = f"{text} Tuned with these tasks included it is {percent(made.mean(ceiling).value)}, {with_interval(left)}."
+  text = f"{text} Corrected for chance {series} has {_corrected(rung, mine)}."
   of = claim("ladder", "unseen_clusters") if rung is found.rungs[-1] else None
   return judged(made, [base, mine], text, gain, of)
+
+
+def _corrected(rung: Rung, place: int) -> str:
+  """What is left above guessing, which is what an accuracy beside a high chance does not tell."""
+  mean = rung.corrected.mean(place)
+  interval = "" if mean.low is None else f" (95% interval {percent(mean.low)} to {percent(mean.high)})"
+  return f"{percent(mean.value)}{interval}"
 
 
 def _notes(found: Ladder, reading: Reading) -> list[str]:

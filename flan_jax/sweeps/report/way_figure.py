@@ -12,9 +12,9 @@ from flan_jax.sweeps.report.reading import SWAP, VALID, Reading
 
 FINETUNED, PROMPTED, INSTRUCTED = "finetune_one", "prompt_base", "instruct"
 LABELS = {
-  FINETUNED: "A: finetuned on one task",
+  FINETUNED: "A: tuned on this task",
   PROMPTED: "B: base, prompted",
-  INSTRUCTED: "C: instruction-tuned on others",
+  INSTRUCTED: "C: tuned on other tasks",
 }
 # (from, to, what changed between the two, the name of the claim about it).
 _CHANGES = (

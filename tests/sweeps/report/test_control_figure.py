@@ -50,14 +50,17 @@ def test_each_control_is_a_row_of_each_measure(table):
 
 def test_controls_tell_what_was_planted(table):
   figure = control_figure(read(table))
-  (instructions, *swapped), (shuffled, *_), (random,) = (
+  (instructions, swapped, *others), (shuffled, *_), (random,) = (
     told(figure, beginning) for beginning in ("With instructions", "With each task's own", "Begun with the base")
   )
   assert instructions.verdict == "supports"
-  assert all(each.low > 0 for each in (instructions, *swapped, random))
+  assert "right under both of two instructions" in swapped.sentence
+  assert ["form asked for" in each.sentence for each in others] == [True]  # nothing is ranked in this made-up table
+  assert all(each.low > 0 for each in (instructions, swapped, random))
   assert shuffled.effect > 0.05
   assert "Elsewhere: new compositions +" in instructions.sentence
-  (tuned,) = told(figure, "Tuned instead of the base")
+  tuned, swapped, valid = told(figure, "Tuned instead of the base")
+  assert [each.verdict for each in (swapped, valid)] == ["no claim"] * 2
   assert "In zero-shot prompts, as the others were asked, the base scores" in tuned.sentence
   assert "new examples" not in instructions.sentence  # of tasks trained on nothing is said
   (needed, harmless) = told(figure, "With rationales among")
@@ -96,7 +99,7 @@ def test_some_controls_are_enough():
   few = made_up_ladder({"control": ["tuned", "none"], "seed": [0]}, evaluations=["dev"])
   figure = control_figure(read(few))
   assert list(rows(figure)) == ["no instructions", "tuned"]
-  assert [each.claim != "" for each in figure.findings] == [True, False]
+  assert [each.claim != "" for each in figure.findings] == [True, False, False]
   assert control_figure(read(made_up_ladder({"tasks": [1, 2]}, evaluations=["dev"]))) is None
 
 

@@ -12,7 +12,7 @@ from flan_jax.sweeps.report.ladder import BASE, CEILING, ladder
 from flan_jax.sweeps.report.ladder_figure import ladder_figure
 from flan_jax.sweeps.report.reading import Reading
 from flan_jax.sweeps.report.reading import read as as_written
-from flan_jax.sweeps.report.words import NOT_PRETRAINED
+from flan_jax.sweeps.report.words import NOT_PRETRAINED, percent
 from tests.sweeps.made_up_ladder import LADDER, Levels, made_up_ladder
 
 AXES = {"control": ["untuned", "tuned", "ceiling"], "seed": [0, 1]}
@@ -87,6 +87,11 @@ def test_findings_begin_with_the_gaps_and_hold_the_last_rung_against_the_paper(t
   assert "over other tasks, the accuracy of tuned corrected for chance changes by" in findings[2].sentence
   assert "the base asked as suits it best (continuation)" in findings[-1].sentence
   assert "In zero-shot prompts, as the others were asked, the base scores 2" in findings[-1].sentence
+  left = found.rungs[-1].corrected.mean(found.rungs[-1].place("tuned"))
+  assert (
+    f"Corrected for chance tuned has {percent(left.value)} (95% interval {percent(left.low)} to"
+    in findings[-1].sentence
+  )
 
 
 def test_the_base_is_asked_in_its_best_format_and_the_figure_says_which(table):
