@@ -16,6 +16,7 @@ PRESETS = configuration.config_names("sweeps")
 DEMOS = [name for name in PRESETS if name.startswith("demo_")]
 # What an axis may change in a run's settings, beside model_dir. `seed` chooses tasks where a sweep samples them.
 CHANGES = {
+  "rate": {"learning_rate"},
   "tasks": {"mixture_or_task_name"},
   "examples_per_task": {"mixture_or_task_name"},
   "cot": {"mixture_or_task_name"},
@@ -37,7 +38,7 @@ def plan_of(name, quick=False):
 def test_every_experiment_is_there_in_both_sizes():
   experiments = {"num_tasks", "model_size", "cot", "examples_per_task", "formats", "clusters"}
   both = {f"{size}_{each}" for size in ("demo", "flan2022") for each in experiments}
-  assert both | {"demo_controls", "demo_three_ways"} == set(PRESETS)
+  assert both | {"demo_controls", "demo_learning_rate", "demo_three_ways"} == set(PRESETS)
   for each in experiments:
     small, large = (plan_of(f"{size}_{each}").sweep for size in ("demo", "flan2022"))
     assert [axis.name for axis in small.axes] == [axis.name for axis in large.axes]
