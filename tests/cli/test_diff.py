@@ -71,7 +71,7 @@ def test_the_text_names_both_sides_and_has_no_colour_in_a_pipe(said, toy, monkey
 def trained(toy_files, tmp_path_factory):
   """Two runs of three updates that differ in seed, window and the formats of their mixture."""
   folder = tmp_path_factory.mktemp("runs")
-  settings = {"data_dir": str(toy_files.data_dir), "task_feature_lengths": {"inputs": 512, "targets": 128}}
+  settings = {"data_dir": str(toy_files.data_dir)}
   with pytest.MonkeyPatch.context() as patch, on_one_device():
     patch.setattr("os.cpu_count", lambda: 1)
     patch.setenv("FLAN_JAX_COLLECTIONS", str(toy_files.collection.parent))

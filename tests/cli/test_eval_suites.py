@@ -183,6 +183,7 @@ def data_with_validation(shared_data, tmp_path):
   return tmp_path
 
 
+@pytest.mark.slow
 def test_a_certificate_by_the_papers_protocol(checkpoint, data_with_validation, tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(Answerer, "load", lambda *_, **__: StandIn())
   folder = tmp_path / "out"

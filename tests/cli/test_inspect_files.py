@@ -62,6 +62,7 @@ def test_the_table_adds_up(folder, said):
   assert "about the data" in text
 
 
+@pytest.mark.slow
 def test_everything_in_the_shared_data_loads_or_is_refused_with_a_reason(shared_data):
   reports = census.census(shared_data, processes=1)
   on_disk = {path.relative_to(shared_data).as_posix() for path in shared_data.rglob("*") if path.is_file()}

@@ -130,6 +130,7 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(arguments, prepared, smal
   assert line["examples"] > 50
 
 
+@pytest.mark.slow
 def test_lengths_are_suggested_for_a_model(arguments, capsys, tmp_path):
   assert run([*arguments, "--suggest_lengths", "t5_demo", "--json"]) == 0
   found = json.loads(capsys.readouterr().out)

@@ -136,6 +136,7 @@ def test_nothing_is_run_while_the_module_is_as_recorded(made, vocabulary, here):
   assert here.actions == []
 
 
+@pytest.mark.slow
 def test_a_failing_module_is_told_with_its_traceback(vocabulary, tmp_path, folder):
   (folder / "broken.py").write_text("def load():\n  raise RuntimeError('no such bucket')\nload()\n")
   with pytest.raises(errors.FlanJaxError, match=r"(?s)module broken failed.*RuntimeError: no such bucket"):

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+import pytest
+
 from flan_jax.data import mixtures, rendering, specs, vocabularies
 from flan_jax.data.prepare import prepare
 from tests.data.handmade import tokens_of
@@ -28,6 +30,7 @@ def grams(text: str) -> Iterator[tuple[str, ...]]:
   return zip(*(found[i:] for i in range(GRAM)), strict=False)
 
 
+@pytest.mark.slow
 def test_no_test_category_and_no_held_out_text_in_any_stored_record(shared_data, tmp_path):
   train, test = (mixtures.get_mixture(name, shared_data) for name in ("super_ni", "super_ni_test"))
   cluster = {task: specs.get_task(task, shared_data).cluster for task in (*train.tasks, *test.tasks)}

@@ -158,7 +158,10 @@ def test_outputs_are_those_of_any_mesh(shape):
   assert [[each.tokens for each in found[i]] for i in range(11)] == [[each.tokens for each in one] for one in plain]
 
 
-@pytest.mark.parametrize("settings_", [{"dtype": "bfloat16"}, {"logits_via_embedding": True, "scan_layers": True}])
+@pytest.mark.parametrize(
+  "settings_",
+  [pytest.param({"dtype": "bfloat16"}, marks=pytest.mark.slow), {"logits_via_embedding": True, "scan_layers": True}],
+)
 def test_the_model_for_decoding_is_the_same_network(settings_):
   """Turned kernels, one by one, of the dtype of activations; and nothing more to do with these."""
   plain = Model(dataclasses.replace(CONFIG, **settings_))

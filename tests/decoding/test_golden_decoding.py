@@ -9,6 +9,10 @@ from flan_jax.decoding.scoring import log_probabilities
 from flan_jax.interop.loading import load
 from flan_jax.models.model import Model
 
+# The slow ones have the network that the other two differ from in one way each.
+SLOW = [pytest.param(each, marks=pytest.mark.slow) for each in ("t5_1_1_tiny", "t5_1_1_factored")]
+VARIANTS = ["t5_1_0_tied_tiny", "t5_1_1_tiny_scan", *SLOW]
+
 
 def without_padding(rows: np.ndarray) -> list[list[int]]:
   return [row[row != 0].tolist() for row in rows]
@@ -18,7 +22,7 @@ def before_eos(rows: np.ndarray) -> list[list[int]]:
   return [row[: row.index(1)] if 1 in row else row for row in rows.tolist()]
 
 
-@pytest.mark.parametrize("variant", ["t5_1_1_tiny", "t5_1_0_tied_tiny", "t5_1_1_factored", "t5_1_1_tiny_scan"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_greedy_beams_and_scores_are_those_of_t5x(golden, variant):
   """T5X gives beams the best last, with its length penalty of 0.6; `scores` are sums over targets with EOS."""
   folder = golden / "t5x" / variant

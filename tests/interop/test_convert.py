@@ -72,7 +72,9 @@ def test_t5x_comes_back_from_our_own_kind_bit_for_bit(golden, variant, layout, t
     assert (back.dtype(name), back.read(name).tobytes()) == (arrays.dtype(name), arrays.read(name).tobytes()), name
 
 
-@pytest.mark.parametrize("kind", ["t5_1_0", "t5_1_1", "mt5"])
+@pytest.mark.parametrize(
+  "kind", ["t5_1_0", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("t5_1_1", "mt5"))]
+)
 def test_hugging_face_comes_back_from_our_own_kind_bit_for_bit(golden, kind, tmp_path):
   source = open_source(golden / "hf" / kind)
   golden_file = golden / "hf" / kind / "golden.npz"

@@ -52,7 +52,7 @@ def flows(attention, kind, biased, of):
   return (jacobian != 0).any(axis=(1, 3))
 
 
-@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("biased", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_jacobian_is_zero_across_segments_and_not_within(attention, kind, biased):
   _, queries, keys, causal = KINDS[kind]
@@ -77,7 +77,7 @@ def test_without_the_mask_it_all_flows(attention):
   assert (jacobian != 0).any(axis=(1, 3)).all()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_softmax_that_keeps_its_weights_alone_is_jax_s_own(kind, dtype):
   """Values and gradients, those of a query that may see nothing (a target without inputs) included."""

@@ -21,6 +21,8 @@ from flan_jax.training.step import StepSettings
 from flan_jax.training.trainer import Trainer
 from tests.training.tiny import TINY
 
+pytestmark = pytest.mark.slow  # whole steps for eight devices; their numbers are test_partitioning's, by default
+
 # No two sides alike, so that a shape says what it is of.
 CONFIG = dataclasses.replace(
   TINY, vocab_size=80, emb_dim=32, mlp_dim=96, head_dim=16, num_encoder_layers=3, num_decoder_layers=3, scan_layers=True
@@ -29,7 +31,7 @@ ROWS, SOURCE, TARGET = 16, 24, 20
 LAYERS, EMBED, MLP, JOINED, VOCAB = 3, 32, 96, 64, 80
 
 
-@pytest.fixture(scope="module", params=[pytest.param("fsdp", marks=pytest.mark.slow), "all_three"])
+@pytest.fixture(scope="module", params=["fsdp", "all_three"])
 def collectives(request):
   """(strategy, [(operation, shape of its result, whether it stands in a loop)]) of a step with full remat."""
   sizes = {"fsdp": (1, -1, 1), "all_three": (2, 2, 2)}[request.param]

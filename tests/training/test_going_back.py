@@ -68,6 +68,7 @@ def test_it_goes_back_and_on_with_later_data(poisoned_run, store, tmp_path, capf
   row_view.content(tmp_path, STEPS + 2, 0)
 
 
+@pytest.mark.slow
 def test_it_stops_after_having_gone_back_in_vain(poisoned_run, capfd):
   with pytest.raises(FlanJaxError, match="inspect --batch"):
     poisoned_run(range(7, 1000), rewinds=2)

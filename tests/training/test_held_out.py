@@ -89,7 +89,7 @@ def _alone(inputs, targets):
   ("partitioning", "settings", "rows"),
   [
     (Partitioning(data=2, fsdp=2, model=2), {}, 8),
-    (Partitioning(fsdp=4, model=2), {"scan_layers": True}, 4),
+    pytest.param(Partitioning(fsdp=4, model=2), {"scan_layers": True}, 4, marks=pytest.mark.slow),
   ],
   ids=["three axes", "fsdp and scanned"],
 )
@@ -149,6 +149,7 @@ def test_an_evaluated_run_is_the_same_run(evaluated, whole, tmp_path):
   check_same_run(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_same_examples(launch, evaluated, tmp_path):
   """Killed after an evaluation that came after the last checkpoint: its line and samples are not there twice."""
   draw = randomly("held out")

@@ -36,14 +36,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", ["activations"])
-def test_the_estimate_is_about_what_xla_says(case):
-  _check(*CASES[case])
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("case", sorted(set(CASES) - {"activations"}))
-def test_more_estimates_are_about_what_xla_says(case):
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_estimate_is_about_what_xla_says(case):
   _check(*CASES[case])
 
 

@@ -24,7 +24,7 @@ from tests.training.launching import KILLED, ROOT, randomly
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture(scope="module", params=[1, 8])
+@pytest.fixture(scope="module", params=[1, pytest.param(8, marks=pytest.mark.slow)])
 def devices(request) -> int:
   return request.param
 

@@ -46,6 +46,7 @@ def test_metrics_have_step_and_falling_loss(whole):
   assert all(0 <= line["input_wait"] <= 1 and 0 < line["packing"] <= 1 for line in lines[1:])
 
 
+@pytest.mark.slow
 def test_no_steps_save_what_a_run_begins_with(whole, store, tmp_path):
   """It is trained on nothing; more steps go on from there, and are the run that they would have been."""
   with on_one_device():
@@ -194,6 +195,7 @@ def test_another_vocabulary_is_refused(store, whole, tmp_path):
     toy_run(tmp_path / "model", store, 3, vocabulary=str(other), initial_checkpoint_path=str(whole)).run()
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_the_parameters_of_another(store, whole, tmp_path):
   """With another optimizer and seed; step 0 holds the parameters, and their tasks are remembered, resumed too."""
   before = shutil.copytree(whole, tmp_path / "before")

@@ -16,6 +16,7 @@ def run(*arguments: str) -> dict:
   return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_each_record_is_read_and_memory_stays_flat():
   found = run("--quick", "--readers", "tsv", "csv", "jsonl", "json", "parquet")
   assert {kind: figures["records"] for kind, figures in found.items()} == dict.fromkeys(found, 10_000)

@@ -170,6 +170,7 @@ def test_any_file_gives_templates_or_a_reason(tmp_path_factory, content):
     assert reason.startswith(str(path))
 
 
+@pytest.mark.slow
 def test_every_real_template_compiles(shared_data):
   count = 0
   for file in _published(shared_data).values():
@@ -179,6 +180,7 @@ def test_every_real_template_compiles(shared_data):
   assert count == 2085
 
 
+@pytest.mark.slow
 def test_templates_give_what_p3_publishes(shared_data):
   """Records are read out of the files of the other templates of the same dataset, and rendered by this one."""
   published = _published(shared_data)

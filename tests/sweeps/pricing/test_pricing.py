@@ -199,6 +199,7 @@ def finished(stores, tmp_path_factory):
   return plan
 
 
+@pytest.mark.slow
 def test_checkpoints_are_as_many_and_as_large_as_said(finished):
   price = pricing.priced(finished, "TPU v4").prices[0]
   folder = finished.runs[0].folder
