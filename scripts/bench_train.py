@@ -151,7 +151,7 @@ def write_lengths(args: argparse.Namespace) -> dict[str, str]:
   return {}
 
 
-def rows_of(lengths, capacity: tuple[int, int]) -> dict[str, "np.ndarray"]:
+def rows_of(lengths, capacity: tuple[int, int]) -> dict[str, " np.ndarray"]:
   """The row of each example by way of packing; all see the same examples in the same order."""
   import numpy as np
 
@@ -176,7 +176,7 @@ def next_fit(lengths, capacity: tuple[int, int]):
   return rows
 
 
-def packed_batch(lengths, row, args: argparse.Namespace) -> dict[str, "np.ndarray"]:
+def packed_batch(lengths, row, args: argparse.Namespace) -> dict[str, " np.ndarray"]:
   """A batch of rows drawn from all, of random tokens."""
   import numpy as np
 

@@ -148,7 +148,7 @@ def _options(rendered: rendering.Rendered) -> str:
   return LISTED if rendered.options_shown else UNLISTED
 
 
-def _spread(size: int, most: int, task: str, seed: int) -> Int64[np.ndarray, "chosen"]:
+def _spread(size: int, most: int, task: str, seed: int) -> Int64[np.ndarray, " chosen"]:
   """Different indices below the size, at most so many, evenly apart from a drawn one on."""
   count = min(size, most)
   start = draws.draw(size, seed, task, "lengths") if size else 0

@@ -42,7 +42,7 @@ class Mixing:
     sizes: Sequence[Sequence[int]],
     rates: Sequence[int | float],
     seed: int,
-    used: Sequence[Int64[np.ndarray, "records"] | None] = (),
+    used: Sequence[Int64[np.ndarray, " records"] | None] = (),
   ):
     """The shares are rates over their sum; `names` key the permutations, so that a task's order ignores its neighbours.
 
@@ -90,14 +90,14 @@ class Mixing:
     example = self._records(task, begin + permute(record - begin, self._begins[task, variant + 1] - begin, order))
     return Draw(task, example, epoch, mix(order ^ mix(example.astype(np.uint64))), (record == 0) & (cycle > 0))
 
-  def _records(self, task: Int64[np.ndarray, "n"], nth: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+  def _records(self, task: Int64[np.ndarray, " n"], nth: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     """The records of tasks by their number among those that are drawn."""
     first = self._used_first[task]
     if not len(self._used):
       return nth
     return np.where(first < 0, nth, self._used[np.where(first < 0, 0, first + nth)])
 
-  def _order_keys(self, task: Int64[np.ndarray, "n"], epoch: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+  def _order_keys(self, task: Int64[np.ndarray, " n"], epoch: Int64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
     pairs, which = np.unique(epoch * len(self._names) + task, return_inverse=True)
     epochs_and_tasks = (divmod(pair, len(self._names)) for pair in pairs.tolist())
     keys = [draws.hash64(self._seed, self._names[t], e, "order") for e, t in epochs_and_tasks]
@@ -105,8 +105,8 @@ class Mixing:
 
 
 def permute(
-  index: Int64[np.ndarray, "n"], size: Int64[np.ndarray, "n"], key: UInt64[np.ndarray, "n"]
-) -> Int64[np.ndarray, "n"]:
+  index: Int64[np.ndarray, " n"], size: Int64[np.ndarray, " n"], key: UInt64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " n"]:
   """Where each index lands under the permutation of range(size) that its key names; elementwise.
 
   A Feistel network permutes the smallest 4**k >= size; what lands beyond the size walks on along its cycle until it is
@@ -121,15 +121,15 @@ def permute(
   return out.astype(np.int64)
 
 
-def _half_bits(size: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+def _half_bits(size: Int64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
   """The least k >= 1 with 4**k >= size; frexp is exact, unlike a logarithm."""
   bits = np.frexp((size - 1).astype(np.float64))[1]
   return np.maximum((bits + 1) // 2, 1).astype(np.uint64)
 
 
 def _feistel(
-  x: UInt64[np.ndarray, "n"], half: UInt64[np.ndarray, "n"], key: UInt64[np.ndarray, "n"]
-) -> UInt64[np.ndarray, "n"]:
+  x: UInt64[np.ndarray, " n"], half: UInt64[np.ndarray, " n"], key: UInt64[np.ndarray, " n"]
+) -> UInt64[np.ndarray, " n"]:
   mask = (np.uint64(1) << half) - np.uint64(1)
   left, right = x >> half, x & mask
   for step in range(_FEISTEL_ROUNDS):
@@ -137,7 +137,7 @@ def _feistel(
   return (left << half) | right
 
 
-def mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+def mix(x: UInt64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
   """SplitMix64's finaliser: every input bit reaches every output bit."""
   x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
   x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -148,9 +148,9 @@ def mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
 class _Tree:
   """Nodes 0 .. tasks - 1 are the tasks, the last node is the root."""
 
-  light: Int64[np.ndarray, "nodes"]  # the child with the smaller rate; a leaf has itself
-  heavy: Int64[np.ndarray, "nodes"]
-  share: Float64[np.ndarray, "nodes"]  # the lighter child's share of the node, at most 1/2
+  light: Int64[np.ndarray, " nodes"]  # the child with the smaller rate; a leaf has itself
+  heavy: Int64[np.ndarray, " nodes"]
+  share: Float64[np.ndarray, " nodes"]  # the lighter child's share of the node, at most 1/2
   tasks: int
 
   @classmethod
@@ -166,7 +166,7 @@ class _Tree:
       share.append(smaller / (smaller + larger))
     return cls(np.array(light, np.int64), np.array(heavy, np.int64), np.array(share), len(rates))
 
-  def place(self, places: Int64[np.ndarray, "n"]) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
+  def place(self, places: Int64[np.ndarray, " n"]) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """(task of each place, how many of that task's places came before)."""
     node = np.full(len(places), len(self.light) - 1, np.int64)
     nth = places.copy()
@@ -181,6 +181,6 @@ class _Tree:
     return node, nth
 
 
-def _rounded(n: Int64[np.ndarray, "k"], share: Float64[np.ndarray, "k"]) -> Int64[np.ndarray, "k"]:
+def _rounded(n: Int64[np.ndarray, " k"], share: Float64[np.ndarray, " k"]) -> Int64[np.ndarray, " k"]:
   # share <= 1/2, so one more place adds 0 or 1: float64 keeps n * share exact to far below 1/2 up to n = 2**50.
   return np.floor(n * share + 0.5).astype(np.int64)

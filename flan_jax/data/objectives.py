@@ -35,10 +35,10 @@ class Objective(Protocol):
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "cases n 2"]:
     """The outcomes between which all others lie, for examples of these lengths; none counts an EOS."""
 
-  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, " n"]) -> Int[np.ndarray, "n 2"]:
     """The outcome under these keys, so that packing can be planned."""
 
-  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, " n"]) -> tuple[Sequences, Sequences]:
     """What is read and what is to be said, of just those lengths."""
 
 
@@ -84,10 +84,10 @@ class SpanCorruption:
     noise, spans = self._counts(text)
     return np.stack([text - noise + spans, noise + spans], axis=1)[None]
 
-  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, " n"]) -> Int[np.ndarray, "n 2"]:
     return self.extremes(lengths)[0]
 
-  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, " n"]) -> tuple[Sequences, Sequences]:
     text, _ = end_to_end(inputs, targets)
     length = text.lengths - 1
     noise, count = self._counts(length)
@@ -104,7 +104,7 @@ class SpanCorruption:
       _filled(noise + count + 1, before, marks, hidden_tokens),
     )
 
-  def _counts(self, text: Int64[np.ndarray, "n"]) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
+  def _counts(self, text: Int64[np.ndarray, " n"]) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """(tokens to restore, spans) of texts of these lengths."""
     noise = np.clip(np.round(text * self.noise_density).astype(np.int64), 1, np.maximum(text - 1, 1))
     noise = np.minimum(noise, text)
@@ -137,12 +137,12 @@ class PrefixLM:
     most = np.maximum(text - 1, 0)
     return np.stack([np.stack([read, text - read], axis=1) for read in (np.minimum(most, 1), most)])
 
-  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, " n"]) -> Int[np.ndarray, "n 2"]:
     text = lengths.sum(axis=1, dtype=np.int64)
     read = np.where(text > 1, 1 + _below(np.maximum(text - 1, 1), _drawn(keys, 0)), 0)
     return np.stack([read, text - read], axis=1)
 
-  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, " n"]) -> tuple[Sequences, Sequences]:
     text, _ = end_to_end(inputs, targets)
     read, said = self.lengths(np.stack([inputs.lengths, targets.lengths], axis=1) - 1, keys).T
     sides = zip((read, said), _sorted_out(text, np.arange(len(read)), read, said), strict=True)
@@ -200,13 +200,13 @@ class Denoisers:
       for objective, mode in zip(self.objectives, self._modes(), strict=True)
     ])  # fmt: skip
 
-  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, " n"]) -> Int[np.ndarray, "n 2"]:
     out = np.empty(lengths.shape, np.int64)
     for objective, mode, mine, their_keys in self._shares(keys):
       out[mine] = objective.lengths(lengths[mine], their_keys) + np.array([len(mode), 0])
     return out
 
-  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, " n"]) -> tuple[Sequences, Sequences]:
     read, said, place = [], [], []
     for objective, mode, mine, their_keys in self._shares(keys):
       one, other = objective.made(inputs.at(mine), targets.at(mine), their_keys)
@@ -216,7 +216,7 @@ class Denoisers:
     order = np.argsort(np.concatenate(place))
     return Sequences.joined(read).at(order), Sequences.joined(said).at(order)
 
-  def _shares(self, keys: UInt64[np.ndarray, "n"]) -> list[tuple[Objective, Sequence[int], np.ndarray, np.ndarray]]:
+  def _shares(self, keys: UInt64[np.ndarray, " n"]) -> list[tuple[Objective, Sequence[int], np.ndarray, np.ndarray]]:
     """Each objective with its mode, the examples that draw it, and their keys under it."""
     weights = np.array(self.weights or (1,) * len(self.objectives), np.float64)
     bounds = np.cumsum(weights)[:-1] / weights.sum()
@@ -277,10 +277,10 @@ class Stages:
   def extremes(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "cases n 2"]:
     return np.concatenate([objective.extremes(lengths) for objective in self.objectives])
 
-  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, "n"]) -> Int[np.ndarray, "n 2"]:
+  def lengths(self, lengths: Int[np.ndarray, "n 2"], keys: UInt64[np.ndarray, " n"]) -> Int[np.ndarray, "n 2"]:
     raise ValueError("which stage it is depends on the window: take at(window)")
 
-  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, "n"]) -> tuple[Sequences, Sequences]:
+  def made(self, inputs: Sequences, targets: Sequences, keys: UInt64[np.ndarray, " n"]) -> tuple[Sequences, Sequences]:
     raise ValueError("which stage it is depends on the window: take at(window)")
 
 
@@ -321,19 +321,19 @@ def described(objective: Any) -> Any:
 _STEP = 0x9E3779B97F4A7C15  # SplitMix64's: the n-th output of a key is mix(key + n * step)
 
 
-def _drawn(keys: UInt64[np.ndarray, "n"], nth: int) -> UInt64[np.ndarray, "n"]:
+def _drawn(keys: UInt64[np.ndarray, " n"], nth: int) -> UInt64[np.ndarray, " n"]:
   """The nth of many independent 64-bit numbers that a key stands for."""
   return mix(keys + np.uint64((nth + 1) * _STEP % 2**64))
 
 
-def _below(bound: Int64[np.ndarray, "n"], drawn: UInt64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+def _below(bound: Int64[np.ndarray, " n"], drawn: UInt64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
   """Uniform in [0, bound); bounds are far below 2**64, so the bias is negligible."""
   return (drawn % bound.astype(np.uint64)).astype(np.int64)
 
 
 def _parts(
-  total: Int64[np.ndarray, "n"], count: Int64[np.ndarray, "n"], keys: UInt64[np.ndarray, "n"]
-) -> Int64[np.ndarray, "parts"]:
+  total: Int64[np.ndarray, " n"], count: Int64[np.ndarray, " n"], keys: UInt64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " parts"]:
   """Each total parted into its count of lengths of at least 1 (0 for a total of 0), all ways equally likely."""
   ends = np.empty(count.sum(), np.int64)
   last = np.cumsum(count) - 1
@@ -348,8 +348,8 @@ def _parts(
 
 
 def _subsets(
-  size: Int64[np.ndarray, "n"], count: Int64[np.ndarray, "n"], keys: UInt64[np.ndarray, "n"]
-) -> Int64[np.ndarray, "chosen"]:
+  size: Int64[np.ndarray, " n"], count: Int64[np.ndarray, " n"], keys: UInt64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " chosen"]:
   """So many different elements of each range(size), ascending; every subset is equally likely.
 
   Floyd's way: element i of k is drawn from the first size - k + i + 1, and is the last of these if it was drawn before.
@@ -370,8 +370,8 @@ def _subsets(
 
 
 def _sorted_out(
-  text: Sequences, owner: Int64[np.ndarray, "s"], kept: Int64[np.ndarray, "s"], hidden: Int64[np.ndarray, "s"]
-) -> tuple[Integer[np.ndarray, "a"], Integer[np.ndarray, "b"]]:
+  text: Sequences, owner: Int64[np.ndarray, " s"], kept: Int64[np.ndarray, " s"], hidden: Int64[np.ndarray, " s"]
+) -> tuple[Integer[np.ndarray, " a"], Integer[np.ndarray, " b"]]:
   """The tokens of the kept and of the hidden spans, which alternate in each text, the kept first.
 
   Args:
@@ -386,10 +386,10 @@ def _sorted_out(
 
 
 def _filled(
-  lengths: Int64[np.ndarray, "n"],
-  places: Int64[np.ndarray, "m"],
-  marks: Int64[np.ndarray, "m"],
-  tokens: Integer[np.ndarray, "t"],
+  lengths: Int64[np.ndarray, " n"],
+  places: Int64[np.ndarray, " m"],
+  marks: Int64[np.ndarray, " m"],
+  tokens: Integer[np.ndarray, " t"],
 ) -> Sequences:
   """Sequences of these lengths, EOS counted: marks at their places among all slots, the tokens in order at the rest."""
   out = Sequences.empty(lengths, tokens.dtype)

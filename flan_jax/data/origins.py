@@ -24,11 +24,11 @@ class Origins:
 
   example_id: np.ndarray
   wordings: np.ndarray
-  wording: UInt[np.ndarray, "n"]
+  wording: UInt[np.ndarray, " n"]
   formats: np.ndarray
-  format: UInt[np.ndarray, "n"]
-  shots: UInt[np.ndarray, "n"]
-  variant: UInt[np.ndarray, "n"]
+  format: UInt[np.ndarray, " n"]
+  shots: UInt[np.ndarray, " n"]
+  variant: UInt[np.ndarray, " n"]
 
   def __len__(self) -> int:
     return len(self.shots)
@@ -89,9 +89,9 @@ def joined(parts: Sequence[Origins]) -> Origins:
   )
 
 
-def _renumbered(parts: Sequence[tuple[np.ndarray, np.ndarray]], texts: np.ndarray) -> UInt[np.ndarray, "n"]:
+def _renumbered(parts: Sequence[tuple[np.ndarray, np.ndarray]], texts: np.ndarray) -> UInt[np.ndarray, " n"]:
   return np.concatenate([_narrow(np.searchsorted(texts, own))[numbers] for own, numbers in parts])
 
 
-def _narrow(numbers: np.ndarray) -> UInt[np.ndarray, "n"]:
+def _narrow(numbers: np.ndarray) -> UInt[np.ndarray, " n"]:
   return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Int32
 
 
-def pack(lengths: Int[np.ndarray, "n features"], capacity: tuple[int, ...]) -> Int32[np.ndarray, "n"]:
+def pack(lengths: Int[np.ndarray, "n features"], capacity: tuple[int, ...]) -> Int32[np.ndarray, " n"]:
   """The row of each example; rows are numbered 0, 1, ... in the order in which they were opened.
 
   Args:
@@ -45,20 +45,22 @@ def _check(lengths: Int[np.ndarray, "n features"], capacity: tuple[int, ...]) ->
     raise ValueError(f"example {bad[0]} of lengths {lengths[bad[0]].tolist()} cannot be packed into rows of {capacity}")
 
 
-def _increasing(lengths: Int[np.ndarray, "n features"], capacity: tuple[int, ...]) -> Int[np.ndarray, "n"]:
+def _increasing(lengths: Int[np.ndarray, "n features"], capacity: tuple[int, ...]) -> Int[np.ndarray, " n"]:
   """Examples by the share of a row on the side that binds, smallest first; equal lengths stand together."""
   size = (lengths / np.array(capacity)).max(axis=1)
   return np.lexsort((*lengths.T, size))
 
 
-def _runs(lengths: Int[np.ndarray, "n features"]) -> tuple[Int[np.ndarray, "kinds features"], Int[np.ndarray, "kinds"]]:
+def _runs(
+  lengths: Int[np.ndarray, "n features"],
+) -> tuple[Int[np.ndarray, "kinds features"], Int[np.ndarray, " kinds"]]:
   """(lengths, how often) of each run of equal rows."""
   starts = np.flatnonzero(np.r_[True, (lengths[1:] != lengths[:-1]).any(axis=1)])
   return lengths[starts], np.diff(np.r_[starts, len(lengths)])
 
 
 def _fill_rows(
-  kinds: Int[np.ndarray, "kinds features"], counts: Int[np.ndarray, "kinds"], capacity: tuple[int, ...]
+  kinds: Int[np.ndarray, "kinds features"], counts: Int[np.ndarray, " kinds"], capacity: tuple[int, ...]
 ) -> tuple[list[int], list[int]]:
   """(the kind of each example in the order of placing, where in it each row starts).
 
@@ -99,5 +101,5 @@ def _within(needs: list[int], capacity: int) -> list[int]:
   return list(itertools.accumulate(exactly, operator.or_))
 
 
-def _set(members: Bool[np.ndarray, "kinds"]) -> int:
+def _set(members: Bool[np.ndarray, " kinds"]) -> int:
   return int.from_bytes(np.packbits(members, bitorder="little").tobytes(), "little")

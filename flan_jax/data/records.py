@@ -46,7 +46,7 @@ class Records:
     self._files = [path for path, _ in shards]
     self._first_of_file = np.cumsum([0, *(examples for _, examples in shards)])
 
-  def read(self, records: Int64[np.ndarray, "n"]) -> list[Sequences]:
+  def read(self, records: Int64[np.ndarray, " n"]) -> list[Sequences]:
     """The tokens of some records, in the order asked for: one `Sequences` a feature, an EOS put behind each.
 
     The files are visited one after another, each from its front to its end.
@@ -87,7 +87,7 @@ def _token_dtype(stores: Sequence[TaskStore]) -> np.dtype:
   return next(iter(dtypes), np.dtype(np.int32))
 
 
-def _pieces(tokens: np.ndarray, starts: Int64[np.ndarray, "n"], lengths: Int64[np.ndarray, "n"]) -> list[memoryview]:
+def _pieces(tokens: np.ndarray, starts: Int64[np.ndarray, " n"], lengths: Int64[np.ndarray, " n"]) -> list[memoryview]:
   """The bytes of each stretch of tokens."""
   view, size = _bytes(tokens), tokens.itemsize
   return [view[a:b] for a, b in zip((starts * size).tolist(), ((starts + lengths) * size).tolist(), strict=True)]

@@ -33,7 +33,7 @@ class Sequences:
   lengths: np.ndarray
 
   @classmethod
-  def of(cls, clean: Iterable[Int[np.ndarray, "_"]]) -> "Sequences":
+  def of(cls, clean: Iterable[Int[np.ndarray, " _"]]) -> "Sequences":
     """From arrays without EOS."""
     eos = np.array([EOS], np.int32)
     parts = [part for tokens in clean for part in (tokens, eos)]
@@ -41,7 +41,7 @@ class Sequences:
     return cls(np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32), lengths)
 
   @classmethod
-  def empty(cls, lengths: Int64[np.ndarray, "sequences"], dtype: np.dtype) -> "Sequences":
+  def empty(cls, lengths: Int64[np.ndarray, " sequences"], dtype: np.dtype) -> "Sequences":
     """Room for sequences of these lengths, EOS counted; every slot holds EOS."""
     return cls(np.full(lengths.sum(), EOS, dtype), lengths)
 
@@ -52,7 +52,7 @@ class Sequences:
     return cls(np.concatenate([part.tokens for part in parts]), np.concatenate([part.lengths for part in parts]))
 
   @functools.cached_property
-  def starts(self) -> Int64[np.ndarray, "sequences"]:
+  def starts(self) -> Int64[np.ndarray, " sequences"]:
     """Index of the first token of each sequence."""
     return np.cumsum(self.lengths) - self.lengths
 
@@ -62,7 +62,7 @@ class Sequences:
     start = int(self.starts[span.start]) if len(lengths) else 0
     return Sequences(self.tokens[start : start + int(lengths.sum())], lengths)
 
-  def at(self, chosen: Int[np.ndarray, "n"]) -> "Sequences":
+  def at(self, chosen: Int[np.ndarray, " n"]) -> "Sequences":
     """Some sequences, in the order asked for."""
     lengths = self.lengths[chosen]
     shift = self.starts[chosen] - (np.cumsum(lengths) - lengths)
@@ -85,7 +85,7 @@ class RowShape(Protocol):
   def taken(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n sides"]:
     """What examples take of each side, from the lengths of their inputs and targets without EOS."""
 
-  def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
+  def batch(self, rows: int, row: Int[np.ndarray, " n"], inputs: Sequences, targets: Sequences) -> Batch:
     """Rows 0 .. rows - 1 as arrays.
 
     Args:
@@ -116,7 +116,7 @@ class EncoderDecoderRows:
   def taken(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n 2"]:
     return lengths + 1  # EOS
 
-  def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
+  def batch(self, rows: int, row: Int[np.ndarray, " n"], inputs: Sequences, targets: Sequences) -> Batch:
     encoder = _Side(rows, self.inputs, row, inputs.lengths)
     decoder = _Side(rows, self.targets, row, targets.lengths)
     read, read_ids, read_positions = encoder.filled(inputs.tokens, encoder.ids(), encoder.positions())
@@ -153,7 +153,7 @@ class DecoderRows:
   def taken(self, lengths: Int[np.ndarray, "n 2"]) -> Int[np.ndarray, "n 1"]:
     return lengths.sum(axis=1, keepdims=True) + 1
 
-  def batch(self, rows: int, row: Int[np.ndarray, "n"], inputs: Sequences, targets: Sequences) -> Batch:
+  def batch(self, rows: int, row: Int[np.ndarray, " n"], inputs: Sequences, targets: Sequences) -> Batch:
     said, is_target = end_to_end(inputs, targets)
     side = _Side(rows, self.length, row, said.lengths)
     # The decoder reads an input token one slot after the one that predicts it, so the prefix is one slot longer.
@@ -171,7 +171,7 @@ def row_shape(lengths: Mapping[str, int]) -> RowShape:
   return DecoderRows(lengths["targets"])
 
 
-def end_to_end(inputs: Sequences, targets: Sequences) -> tuple[Sequences, Bool[np.ndarray, "tokens"]]:
+def end_to_end(inputs: Sequences, targets: Sequences) -> tuple[Sequences, Bool[np.ndarray, " tokens"]]:
   """(each example's inputs without EOS and then its targets, whether a token is a target's)."""
   sides = np.stack([inputs.lengths - 1, targets.lengths], axis=1)
   is_target = np.repeat(np.tile([False, True], len(sides)), sides.ravel())
@@ -186,7 +186,7 @@ def end_to_end(inputs: Sequences, targets: Sequences) -> tuple[Sequences, Bool[n
 class _Side:
   """One side of some rows: segments one after another in each row, then padding."""
 
-  def __init__(self, rows: int, length: int, row: Int[np.ndarray, "n"], lengths: Int64[np.ndarray, "n"]):
+  def __init__(self, rows: int, length: int, row: Int[np.ndarray, " n"], lengths: Int64[np.ndarray, " n"]):
     first_of_row = np.searchsorted(row, np.arange(rows + 1))
     ends = np.concatenate([[0], np.cumsum(lengths)])
     self._bounds = ends[first_of_row]  # of each row's tokens
@@ -198,16 +198,16 @@ class _Side:
     if rows and taken.max() > length:
       raise ValueError(f"row {taken.argmax()} holds more than {length} tokens")
 
-  def ids(self) -> Int32[np.ndarray, "tokens"]:
+  def ids(self) -> Int32[np.ndarray, " tokens"]:
     """The segment id of each token: 1, 2, ... in its row."""
     return np.repeat(self._segment.astype(np.int32), self._lengths)
 
-  def positions(self) -> Int32[np.ndarray, "tokens"]:
+  def positions(self) -> Int32[np.ndarray, " tokens"]:
     """0, 1, 2, ... within each segment."""
     total = int(self._lengths.sum())
     return np.arange(total, dtype=np.int32) - np.repeat(self._starts.astype(np.int32), self._lengths)
 
-  def filled(self, *values: Shaped[np.ndarray, "tokens"]) -> Int32[np.ndarray, "values rows length"]:
+  def filled(self, *values: Shaped[np.ndarray, " tokens"]) -> Int32[np.ndarray, "values rows length"]:
     """One value a token, laid out in rows of zeros.
 
     A copy of a stretch a row is several times faster than an index a token, and one copy of all values than one each.
@@ -222,7 +222,7 @@ class _Side:
 
 
 def of_segments(
-  values: Int[np.ndarray, "n"], row: Int[np.ndarray, "n"], ids: Int32[np.ndarray, "rows length"]
+  values: Int[np.ndarray, " n"], row: Int[np.ndarray, " n"], ids: Int32[np.ndarray, "rows length"]
 ) -> Int32[np.ndarray, "rows length"]:
   """A value of each example at all slots of its segment; 0 on padding.
 
@@ -239,7 +239,7 @@ def of_segments(
   return table.take(ids + (np.arange(rows, dtype=np.int32) * width)[:, None])
 
 
-def _shifted_right(sequences: Sequences) -> Integer[np.ndarray, "tokens"]:
+def _shifted_right(sequences: Sequences) -> Integer[np.ndarray, " tokens"]:
   """Each token's predecessor in its sequence; 0, the decoder's start, for the first."""
   before = np.roll(sequences.tokens, 1)
   before[sequences.starts] = 0

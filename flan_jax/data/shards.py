@@ -75,7 +75,7 @@ def part_of(source_records: int, part: int) -> range:
   return range(part * SHARD_RECORDS, min((part + 1) * SHARD_RECORDS, source_records))
 
 
-def within(indices: Int32[np.ndarray, "n"], span: range) -> list[int]:
+def within(indices: Int32[np.ndarray, " n"], span: range) -> list[int]:
   """The indices that lie in a part."""
   return indices[(indices >= span.start) & (indices < span.stop)].tolist()
 

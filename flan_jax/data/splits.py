@@ -64,7 +64,7 @@ def _split(source: sources.Source) -> Splits:
   )
 
 
-def _deciding(source: sources.Source) -> UInt64[np.ndarray, "n"]:
+def _deciding(source: sources.Source) -> UInt64[np.ndarray, " n"]:
   own = np.fromiter(map(_own(source), range(len(source))), np.uint64, len(source))
   if source.original is None or not len(source.original):
     return own

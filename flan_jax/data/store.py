@@ -89,7 +89,7 @@ class TaskStore:
     """The content of index.npy, read anew at each call."""
     return _loaded(self.folder / INDEX)
 
-  def origins(self, examples: Sequence[int] | Int[np.ndarray, "n"]) -> list[Origin]:
+  def origins(self, examples: Sequence[int] | Int[np.ndarray, " n"]) -> list[Origin]:
     """What made each of some records."""
     columns = self._origins
     return [
@@ -108,7 +108,7 @@ class TaskStore:
     with _loaded(self.folder / ORIGINS) as content:
       return [each.decode() for each in content["example_id"].tolist()]
 
-  def formats(self) -> tuple[list[str], Int32[np.ndarray, "examples"]]:
+  def formats(self) -> tuple[list[str], Int32[np.ndarray, " examples"]]:
     """Names of formats, and the index of each record's among them; read anew at each call."""
     with _loaded(self.folder / ORIGINS) as content:
       return content["formats"].tolist(), content["format"].astype(np.int32)

@@ -156,5 +156,5 @@ def _limit(lengths: Int[np.ndarray, "n 2"], dims: Dims, inputs: int, targets: in
   return 1e9 * float(kept.sum()) / (rows * row_flops(dims, inputs, targets))
 
 
-def _kept(lengths: Int[np.ndarray, "n 2"], shape: tuple[int, int]) -> Bool[np.ndarray, "n"]:
+def _kept(lengths: Int[np.ndarray, "n 2"], shape: tuple[int, int]) -> Bool[np.ndarray, " n"]:
   return (lengths <= np.array(shape)).all(axis=1)

@@ -57,6 +57,6 @@ def batch_counts(batch: Mapping[str, Array]) -> Counts:
   )
 
 
-def _total(values: Shaped[Array, "batch *slots"]) -> Float[Array, ""]:
+def _total(values: Shaped[Array, " batch *slots"]) -> Float[Array, ""]:
   """Each row exactly in int32 (2048 * 2048 are 4 M), then rows together in float32, which holds larger numbers."""
   return jnp.sum(jnp.sum(values.astype(jnp.int32), axis=tuple(range(1, values.ndim))).astype(jnp.float32))

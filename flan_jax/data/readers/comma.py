@@ -85,15 +85,15 @@ class CsvRows:
     return cells
 
   @property
-  def _starts(self) -> Int64[np.ndarray, "records"]:
+  def _starts(self) -> Int64[np.ndarray, " records"]:
     return self._scanned[0]
 
   @property
-  def _lines(self) -> Int64[np.ndarray, "records"]:
+  def _lines(self) -> Int64[np.ndarray, " records"]:
     return self._scanned[1]
 
   @functools.cached_property
-  def _scanned(self) -> tuple[Int64[np.ndarray, "records"], Int64[np.ndarray, "records"]]:
+  def _scanned(self) -> tuple[Int64[np.ndarray, " records"], Int64[np.ndarray, " records"]]:
     """Where each record starts, and on which line. Blank lines are no records, like in files of lines."""
     starts, lines = array.array("q"), array.array("q")
     at, line = self._start, 1 + self._bytes[: self._start].count(b"\n")

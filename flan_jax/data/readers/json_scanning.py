@@ -31,9 +31,9 @@ class Span:
 class Elements:
   """Where the elements of an array lie: bytes [start, end) of each, and the line from 1 on which it starts."""
 
-  starts: Int64[np.ndarray, "n"]
-  ends: Int64[np.ndarray, "n"]
-  lines: Int64[np.ndarray, "n"]
+  starts: Int64[np.ndarray, " n"]
+  ends: Int64[np.ndarray, " n"]
+  lines: Int64[np.ndarray, " n"]
 
   def __len__(self) -> int:
     return len(self.starts)

@@ -205,7 +205,7 @@ class _Shard(Protocol):
 class _TfRecordShard:
   """Records framed by their lengths: length (8 bytes), its CRC (4), bytes, their CRC (4). 8 bytes a record are held."""
 
-  def __init__(self, path: pathlib.Path, starts: dict[pathlib.Path, Int64[np.ndarray, "records"]]):
+  def __init__(self, path: pathlib.Path, starts: dict[pathlib.Path, Int64[np.ndarray, " records"]]):
     with path.open("rb") as file:
       empty = os.fstat(file.fileno()).st_size == 0
       self._bytes = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -220,7 +220,7 @@ class _TfRecordShard:
     (length,) = _LENGTH.unpack_from(self._bytes, start)
     return self._bytes[start + _HEAD : start + _HEAD + length]
 
-  def _found_starts(self) -> Int64[np.ndarray, "records"]:
+  def _found_starts(self) -> Int64[np.ndarray, " records"]:
     starts, at = array.array("q"), 0
     while at + _HEAD <= len(self._bytes):
       (length,) = _LENGTH.unpack_from(self._bytes, at)

@@ -120,7 +120,7 @@ def _plain(value: np.generic) -> int | bool:
   return value.item()
 
 
-def _chosen(stores: Sequence[TaskStore], first: Int64[np.ndarray, "_"]) -> Int64[np.ndarray, "records"]:
+def _chosen(stores: Sequence[TaskStore], first: Int64[np.ndarray, " _"]) -> Int64[np.ndarray, " records"]:
   """The records that the limits of the stores let through."""
   parts = []
   for store, start in zip(stores, first.tolist(), strict=False):
@@ -129,7 +129,7 @@ def _chosen(stores: Sequence[TaskStore], first: Int64[np.ndarray, "_"]) -> Int64
   return np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, np.int64)
 
 
-def _batches(records: Int64[np.ndarray, "n"], tokens: Int64[np.ndarray, "n"]) -> Iterator[Int64[np.ndarray, "_"]]:
+def _batches(records: Int64[np.ndarray, " n"], tokens: Int64[np.ndarray, " n"]) -> Iterator[Int64[np.ndarray, " _"]]:
   """The records in runs of about _BATCH_TOKENS tokens."""
   number = np.cumsum(tokens) // _BATCH_TOKENS
   yield from np.split(records, np.flatnonzero(np.diff(number)) + 1) if len(records) else ()
@@ -143,11 +143,11 @@ def _sides(features: list[Sequences]) -> tuple[Sequences, Sequences]:
 
 
 def _keep_best(
-  best: Int64[np.ndarray, "questions"],
-  record: Int64[np.ndarray, "questions"],
-  question: Int64[np.ndarray, "pairs"],
-  found: Int64[np.ndarray, "pairs"],
-  grams: Int64[np.ndarray, "pairs"],
+  best: Int64[np.ndarray, " questions"],
+  record: Int64[np.ndarray, " questions"],
+  question: Int64[np.ndarray, " pairs"],
+  found: Int64[np.ndarray, " pairs"],
+  grams: Int64[np.ndarray, " pairs"],
 ) -> None:
   """Notes the training example that has the most n-grams of each question; of equals the first."""
   order = np.lexsort((found, -grams, question))

@@ -39,7 +39,7 @@ class QuestionGrams:
     self._maybe = np.zeros(1 << (64 - int(self._shift)), bool)
     self._maybe[self._keys >> self._shift] = True
 
-  def counts(self) -> tuple[Int64[np.ndarray, "questions"], Int64[np.ndarray, "questions"]]:
+  def counts(self) -> tuple[Int64[np.ndarray, " questions"], Int64[np.ndarray, " questions"]]:
     """(different n-grams of each question, how many of them `found` has met)."""
     seen = np.repeat(self._seen, np.diff(self._first))
     return (
@@ -49,7 +49,7 @@ class QuestionGrams:
 
   def found(
     self, sides: Sequence[Words]
-  ) -> Iterator[tuple[Int64[np.ndarray, "pairs"], Int64[np.ndarray, "pairs"], Int64[np.ndarray, "pairs"]]]:
+  ) -> Iterator[tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]]:
     """(question, training example, n-grams that both have), some pairs at a time; remembers which n-grams were met.
 
     Args:
@@ -67,8 +67,8 @@ class QuestionGrams:
         yield self._pairs(key[part], example[part], questions[part])
 
   def _met(
-    self, hashes: UInt64[np.ndarray, "n"], example: Int64[np.ndarray, "n"]
-  ) -> tuple[Int64[np.ndarray, "met"], Int64[np.ndarray, "met"]]:
+    self, hashes: UInt64[np.ndarray, " n"], example: Int64[np.ndarray, " n"]
+  ) -> tuple[Int64[np.ndarray, " met"], Int64[np.ndarray, " met"]]:
     """(index of the key, training example) of the n-grams that are a question's."""
     likely = np.flatnonzero(self._maybe[hashes >> self._shift])
     hashes, example = hashes[likely], example[likely]
@@ -78,8 +78,8 @@ class QuestionGrams:
     return at[same], example[same]
 
   def _pairs(
-    self, key: Int64[np.ndarray, "n"], example: Int64[np.ndarray, "n"], questions: Int64[np.ndarray, "n"]
-  ) -> tuple[Int64[np.ndarray, "pairs"], Int64[np.ndarray, "pairs"], Int64[np.ndarray, "pairs"]]:
+    self, key: Int64[np.ndarray, " n"], example: Int64[np.ndarray, " n"], questions: Int64[np.ndarray, " n"]
+  ) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
     question = self._owner[_ranges(self._first[key], questions)]
     pairs = np.stack([question, np.repeat(example, questions)], axis=1)
     pairs, grams = np.unique(pairs, axis=0, return_counts=True)
@@ -105,7 +105,7 @@ class AnswerGrams:
     self._first = np.searchsorted(owner[there], np.arange(len(answers) + 1))
 
   def told(
-    self, question: Int64[np.ndarray, "pairs"], example: Int64[np.ndarray, "pairs"], targets: Words
+    self, question: Int64[np.ndarray, " pairs"], example: Int64[np.ndarray, " pairs"], targets: Words
   ) -> Int64[np.ndarray, "told"]:
     """Which of the (question, training example) pairs have an answer of the question in the example's target."""
     count = np.diff(self._first)[question]
@@ -120,12 +120,12 @@ class AnswerGrams:
     return np.unique(pair[told])
 
 
-def _joint(hashes: UInt64[np.ndarray, "n"], example: Int64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+def _joint(hashes: UInt64[np.ndarray, " n"], example: Int64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
   """One hash of an n-gram and where it stands."""
   return (hashes ^ (hashes >> np.uint64(29))) + example.astype(np.uint64) * np.uint64(0x9FB21C651E98DF25)
 
 
-def _ranges(starts: Int64[np.ndarray, "n"], counts: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "total"]:
+def _ranges(starts: Int64[np.ndarray, " n"], counts: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " total"]:
   """starts[0], starts[0] + 1, ... (counts[0] of them), starts[1], ..."""
   ends = np.cumsum(counts)
   return np.arange(counts.sum()) + np.repeat(starts - (ends - counts), counts)

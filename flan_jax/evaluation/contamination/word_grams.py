@@ -35,11 +35,11 @@ class Words:
     first: int64 [sequences + 1], the words of sequence i are those from first[i] to first[i + 1].
   """
 
-  hashes: UInt64[np.ndarray, "words"]
-  first: Int64[np.ndarray, "sequences_and_one"]
+  hashes: UInt64[np.ndarray, " words"]
+  first: Int64[np.ndarray, " sequences_and_one"]
 
   @property
-  def counts(self) -> Int64[np.ndarray, "sequences"]:
+  def counts(self) -> Int64[np.ndarray, " sequences"]:
     """Words of each sequence."""
     return np.diff(self.first)
 
@@ -97,15 +97,15 @@ def _written(piece: str) -> bytes:
   return _WITHOUT_SPACES.sub(r" \1 ", text).encode()
 
 
-def _runs(inside: np.ndarray) -> tuple[Int64[np.ndarray, "runs"], Int64[np.ndarray, "runs"]]:
+def _runs(inside: np.ndarray) -> tuple[Int64[np.ndarray, " runs"], Int64[np.ndarray, " runs"]]:
   """(first index, index behind the last) of each run of True."""
   steps = np.flatnonzero(np.diff(inside, prepend=False, append=False))
   return steps[::2], steps[1::2]
 
 
 def _stretches(
-  values: UInt64[np.ndarray, "n"], starts: Int64[np.ndarray, "k"], stops: Int64[np.ndarray, "k"], base: np.uint64
-) -> UInt64[np.ndarray, "k"]:
+  values: UInt64[np.ndarray, " n"], starts: Int64[np.ndarray, " k"], stops: Int64[np.ndarray, " k"], base: np.uint64
+) -> UInt64[np.ndarray, " k"]:
   """The polynomial sum of v[i] base**(stop - i) over each stretch, modulo 2**64."""
   powers = _powers(base, len(values) + 1)
   inverse = _powers(np.uint64(pow(int(base), -1, 1 << 64)), len(values))
@@ -113,14 +113,14 @@ def _stretches(
   return (sums[stops] - sums[starts]) * powers[stops]
 
 
-def _powers(base: np.uint64, n: int) -> UInt64[np.ndarray, "n"]:
+def _powers(base: np.uint64, n: int) -> UInt64[np.ndarray, " n"]:
   """base**0, base**1, ..."""
   factors = np.full(n, base, np.uint64)
   factors[:1] = 1
   return np.cumprod(factors, dtype=np.uint64)
 
 
-def _mixed(hashes: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
+def _mixed(hashes: UInt64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
   """Every bit of the input in every bit of the output: SplitMix64's last steps."""
   hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
   hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

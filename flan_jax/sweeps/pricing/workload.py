@@ -244,7 +244,7 @@ def _has_file(vocabulary: str, data_dir: str | None) -> bool:
   return data_dir is not None and (pathlib.Path(data_dir) / PUBLIC[vocabulary][0]).is_file()
 
 
-def _sampled_row(training: Training, data: _Data) -> Float[np.ndarray, "counts"]:
+def _sampled_row(training: Training, data: _Data) -> Float[np.ndarray, " counts"]:
   """What a row of examples drawn from the samples holds on average over the run, whose objective may change."""
   given = training.objective and training.objective.for_vocabulary(data.vocabulary)
   row_under = functools.cache(functools.partial(_sampled_row_under, training, data))
@@ -256,7 +256,7 @@ def _sampled_row(training: Training, data: _Data) -> Float[np.ndarray, "counts"]
   return total / rows
 
 
-def _sampled_row_under(training: Training, data: _Data, objective: Objective | None) -> Float[np.ndarray, "counts"]:
+def _sampled_row_under(training: Training, data: _Data, objective: Objective | None) -> Float[np.ndarray, " counts"]:
   shape = row_shape(training.task_feature_lengths)
   lengths = length_sample.drawn(list(data.pools.values()), training.seed) - 1
   if not len(lengths):
@@ -268,17 +268,17 @@ def _sampled_row_under(training: Training, data: _Data, objective: Objective | N
   return _counted(taken) / (packing.pack(taken, shape.capacity).max() + 1)
 
 
-def _full_row(training: Training) -> Float[np.ndarray, "counts"]:
+def _full_row(training: Training) -> Float[np.ndarray, " counts"]:
   return _counted(np.array([row_shape(training.task_feature_lengths).capacity]))
 
 
-def _counted(taken: Int[np.ndarray, "examples sides"]) -> Float[np.ndarray, "counts"]:
+def _counted(taken: Int[np.ndarray, "examples sides"]) -> Float[np.ndarray, " counts"]:
   """The fields of Counts for examples of so many tokens (inputs, targets), EOS included; slots are left at 0."""
   read, said = taken.astype(np.float64).T
   pairs = (read * read, said * (said + 1) / 2, said * read)
   return np.array([len(taken), read.sum(), said.sum(), 0.0, *(each.sum() for each in pairs)])
 
 
-def _with_slots(counts: Float[np.ndarray, "counts"], rows: int, training: Training) -> Counts:
+def _with_slots(counts: Float[np.ndarray, " counts"], rows: int, training: Training) -> Counts:
   slots = rows * sum(training.task_feature_lengths.values())
   return Counts(*counts.tolist())._replace(slots=float(slots))
