@@ -42,6 +42,34 @@ class Reached(NamedTuple):
   skipped_from: int
 
 
+class Heard(NamedTuple):
+  """What a finished step says of going on.
+
+  Attributes:
+    step: which one.
+    stopped_by: the signal that one of the processes got, or 0.
+    save: whether one of them wishes to save, since its minutes are over.
+    skipped_from: the first of the skipped steps, where they are too many in a row; else 0.
+  """
+
+  step: int = 0
+  stopped_by: int = 0
+  save: bool = False
+  skipped_from: int = 0
+
+  @classmethod
+  def of(cls, step: int, metrics: StepMetrics, guard: Guard) -> "Heard":
+    """Waits for the devices if the step is not done."""
+    stopped_by, save = map(int, metrics.wishes)
+    skipped = int(metrics.skipped_in_row)
+    too_many = skipped >= guard.in_a_row and not stopped_by
+    return cls(step, stopped_by, bool(save), step - skipped + 1 if too_many else 0)
+
+  @property
+  def ends(self) -> bool:
+    return bool(self.stopped_by or self.skipped_from)
+
+
 class Watchers(NamedTuple):
   """Who hears of each finished step.
 
@@ -107,9 +135,8 @@ def run_steps(
       the guard begins anew.
   """
   in_flight: collections.deque = collections.deque()
-  stopped_by, skipped_from = 0, 0
-  alarm, saved, save_now = Alarm(saving.minutes), step, False
-  while step < until and not stopped_by and not skipped_from:
+  alarm, saved, heard = Alarm(saving.minutes), step, Heard()
+  while step < until and not heard.ends:
     with watchers.meter.waiting():
       before, (batch, position) = position, next(batches)
     if not same_objective(before, position):
@@ -120,23 +147,20 @@ def run_steps(
     watchers.profiler.dispatched(step, metrics)
     in_flight.append((step, metrics, batch))
     if len(in_flight) > IN_FLIGHT:
-      stopped_by, save_now = map(int, in_flight[0][1].wishes)
-      save_now = save_now and in_flight[0][0] > saved  # else a checkpoint came while the wish was under way
-      skipped = int(in_flight[0][1].skipped_in_row)
-      if skipped >= guard.in_a_row and not stopped_by:
-        skipped_from = in_flight[0][0] - skipped + 1
+      heard = Heard.of(*in_flight[0][:2], guard)
       watchers.finished([in_flight.popleft()])
     # Who stops it wants to have it saved soon; an evaluation may take minutes.
-    evaluate = watchers.evaluation.due(step, until) and not stopped_by and not skipped_from
+    evaluate = watchers.evaluation.due(step, until) and not heard.ends
     if evaluate:
       watchers.finished(in_flight)  # what they take is their time, and their lines come first
     measured = watchers.evaluated(step, state) if evaluate else {}
     due = step % saving.period == 0 or step == until or (measured and saving.keep_best)
-    if (due or stopped_by or save_now) and not skipped_from:
+    wished = heard.save and heard.step > saved  # else a checkpoint came while the wish was under way
+    if (due or heard.stopped_by or wished) and not heard.skipped_from:
       watchers.finished(in_flight)
       with watchers.meter.paused():
         checkpoints.save(step, state, position.to_json(), measured)
       alarm.set()
       saved = step
   watchers.finished(in_flight)
-  return Reached(step, position, stopped_by, skipped_from)
+  return Reached(step, position, heard.stopped_by, heard.skipped_from)

@@ -163,6 +163,9 @@ class _ToldReader(_TextReader):
   asks to reason first. Who does not reason is held against who does by what is right, not by how it is written.
   """
 
+  def after(self, text: str, hit: signs.Hit | None = None) -> str | None:
+    return self.direct(super().after(text, hit) or "")
+
   def alone(self, text: str) -> str | None:
     return text if text and not _SENTENCE_ENDS.search(text) else None
 
@@ -170,7 +173,7 @@ class _ToldReader(_TextReader):
     return _SENTENCE_ENDS.split(text, maxsplit=1)[0].strip() or None
 
 
-_SENTENCE_ENDS = re.compile(r"[.!?]+[\"'”’]?(?=\s|$)|\n")
+_SENTENCE_ENDS = re.compile(r"[.!?][.!?\"'”’]*(?=\s|$)|\n")
 
 
 class _SpanReader(_TextReader):
@@ -179,13 +182,16 @@ class _SpanReader(_TextReader):
   def after(self, text: str, hit: signs.Hit | None = None) -> str | None:
     return self.direct(text)
 
+  def alone(self, text: str) -> str | None:
+    return self.direct(text) if super().alone(text) else None
+
   def direct(self, text: str) -> str | None:
     line = text.strip().split("\n", 1)[0].strip()
     stripped = line.rstrip(_STOPS + " ") or line
     for opening, closing in (*_QUOTES, ("**", "**")):
       inner = stripped[len(opening) : -len(closing)]
       if len(stripped) > 2 * len(opening) and stripped == opening + inner + closing and opening not in inner:
-        return inner.strip() or None
+        return self.direct(inner)
     return stripped or None
 
 

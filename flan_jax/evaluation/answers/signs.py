@@ -65,7 +65,7 @@ def own_text(output: str, blank_line: bool = False) -> tuple[int, int]:
   """
   signs = _signs()
   start = _BEGINS_TEXT.match(output).end()
-  ends = [place for mark in _ENDS_OF_TEXT if (place := output.find(mark, start)) > start]
+  ends = [place for mark in _ENDS_OF_TEXT if (place := output.find(mark, start + 1)) > 0]
   found = (signs.after_blank_line if blank_line else signs.question).search(output, start + 1)
   ends += [found.start()] if found else []
   if not blank_line and (answered := next(iter(signs.matches(output)), None)):

@@ -51,7 +51,7 @@ def test_never_raises_and_an_answer_re_read_gives_itself(output, mode, kind):
 
 PIECES = st.sampled_from(
   [
-    *" \n.,:;()-*$%'\"{}",
+    *" \n.,:;()-*$%'\"{}“”‘’",
     *("A", "B", "(A)", "(b)", "or", "not", "but", "Paris", "a man", "yes", "No", "A:", "Q:", "</s>", "\\boxed{"),
     *("the answer is", "Answer:", "####", "উত্তর হল", "答えは", "です。", "1", "23", "4,5", "1.234", "৫", "½"),
   ]
@@ -82,6 +82,8 @@ def check_re_reading(output, mode, kind):
   if answer is None:
     return
   assert answer == answer.strip() != ""
+  if signs.hits(answer):
+    return  # it was none where it stood, in quotation marks or after another
   # A rationale's text is not found without its sign.
   again = "direct" if kind in ("text", "verbatim", "told", "span") else mode
   assert read_answer(answer, mode=again, kind=kind, listed=LISTED) == answer
@@ -101,6 +103,14 @@ def test_a_question_that_begins_on_the_answers_line_is_no_part_of_it(kind, answe
 def test_a_span_is_what_its_first_line_closes_with():
   assert reads("The answer is Rome.\nIt lies on the Tiber.", "span", "direct") == "Rome"
   assert reads("\\boxed{ , \n .", "span", "direct") == ","
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_span_has_no_marks_around_it_however_many_there_were(mode):
+  sign = "" if mode == "direct" else "The answer is "
+  for marked in ('"Rome"', "'Rome.'", "“‘Rome’.”", '** "Rome." **', "«Rome»."):
+    assert reads(sign + marked, "span", mode) == "Rome"
+  assert reads("' '", "span", mode) is None
 
 
 @pytest.mark.parametrize("piece", ["The answer is ", "(A) or ", "1,1", "100 ", "\n", " ", "A ", "é", "\nQ:", "1/"])
