@@ -48,7 +48,7 @@ class TaskRow:
   """What the base scores on one task.
 
   Attributes:
-    chance: what guessing scores, in [0, 1): `results.Row.chance`.
+    chance: what guessing scores, in [0, 1]: `results.Row.chance`.
   """
 
   task: str

@@ -111,18 +111,17 @@ def _totals(
   if right is not None:
     shares = ", ".join(f"{side} {getattr(right, side) / right.pairs:.1%}" for side in "AB")
     lines.append(f"Right of {right.pairs}: {shares}, both {right.both / right.pairs:.1%}")
-    lines.append(f"A less B: {_told(right.difference, '+.1f')} points{_over_tasks(pairs)}")
+    lines.append(f"A less B: {_told(right.difference, '+.1f')} points{_over_tasks(right.difference)}")
   if liked is not None:
     lines.append(f"Preferred of {liked.pairs}: A {liked.A} times, B {liked.B} times, ties {liked.ties}")
     if liked.decided is not None:
       lines.append(f"A is preferred in {_told(liked.decided)}% of those that are no ties")
-    lines.append(f"A is preferred in {_told(liked.all)}% of all shown, where a tie counts half{_over_tasks(pairs)}")
+    lines.append(f"A is preferred in {_told(liked.all)}% of all shown, where a tie counts half{_over_tasks(liked.all)}")
   return lines
 
 
-def _over_tasks(pairs: Sequence[Pair]) -> str:
-  tasks = len({pair.A.task for pair in pairs})
-  return f" (mean over {tasks} tasks)" if tasks > 1 else ""
+def _over_tasks(share: Share) -> str:
+  return f" (mean over {share.tasks} tasks)" if share.tasks > 1 else ""
 
 
 def _told(share: Share, form: str = ".1f") -> str:

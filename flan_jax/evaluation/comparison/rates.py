@@ -10,10 +10,11 @@ from flan_jax.evaluation.intervals import Interval, Tally, mean_over_clusters, w
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-  """A share in [0, 1] and its interval."""
+  """A share in [0, 1] and its interval; where it is a mean over tasks, of how many."""
 
   share: float
   interval: Interval
+  tasks: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,7 @@ def rightness(pairs: Sequence[Pair]) -> Rightness | None:
   # In [0, 1], as intervals have it: 1 where A alone is right, 0 where B alone is.
   better = _mean((pair, (1 + x - y) / 2) for pair, x, y in zip(known, a, b, strict=True))
   low, high = better.interval
-  difference = Share(2 * better.share - 1, (2 * low - 1, 2 * high - 1))
+  difference = Share(2 * better.share - 1, (2 * low - 1, 2 * high - 1), better.tasks)
   return Rightness(len(known), sum(a), sum(b), both, difference)
 
 
@@ -87,7 +88,7 @@ def _mean(scores: Iterable[tuple[Pair, float]]) -> Share:
   for pair, score in scores:
     counts.setdefault((pair.A.group, pair.A.task), [0, 0, 0])[_SCORES.index(score)] += 1
   tallies = tuple(Tally(cluster, _SCORES, tuple(each)) for (cluster, _), each in counts.items())
-  return Share(sum(tally.mean for tally in tallies) / len(tallies), mean_over_clusters(tallies))
+  return Share(sum(tally.mean for tally in tallies) / len(tallies), mean_over_clusters(tallies), len(tallies))
 
 
 _SCORES = (0.0, 0.5, 1.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flan_jax.data import specs
+from flan_jax.data import instructions, specs
 from flan_jax.data.formats import DEFAULT_SHOTS, FORMATS
 from flan_jax.data.rendering import Rendered, Renderer
 from flan_jax.data.sources import Example
@@ -97,20 +97,30 @@ def held_out_questions(
     renderer: as `opened` gives it.
     suite: the name of what is measured: a task's or a mixture's.
     rank: also to rank the choices of prompts that have some, but for prompts that ask to reason first.
-    swap: also under the other instruction of examples that have one, in the formats where it can matter.
+    swap: also under the other instruction of examples that have one, in the formats where it can matter; but for
+      prompts that list other options than its own do, which tell who reads no instruction which of them is meant.
   """
   found = []
   drawn = _drawn(renderer, seed)
   for name in formats:
     for example in _asked_in(name, drawn)[:n]:
-      question = as_question(_fitted(renderer, example, name, fits), suite, renderer.spec.cluster)
+      own = _fitted(renderer, example, name, fits)
+      question = as_question(own, suite, renderer.spec.cluster)
       found.append(question)
       if rank and question.choices and not FORMATS[name].rationale:
         found.append(dataclasses.replace(question, variant=ways.variant(name, ways.RANKED), ranked=True))
       if swap and name in _SWAPPABLE and renderer.can_swap(example):
-        other = as_question(_fitted(renderer, example, name, fits, swapped=True), suite, renderer.spec.cluster)
-        found.append(dataclasses.replace(other, variant=ways.variant(name, ways.SWAPPED)))
+        other = _fitted(renderer, example, name, fits, swapped=True)
+        if not _lists_tell(example, own, other):
+          other = as_question(other, suite, renderer.spec.cluster)
+          found.append(dataclasses.replace(other, variant=ways.variant(name, ways.SWAPPED)))
   return found
+
+
+def _lists_tell(example: Example, own: Rendered, other: Rendered) -> bool:
+  """Whether the options that two prompts list differ, so that they are told apart without the instruction."""
+  listed = own.options_shown or other.options_shown
+  return listed and example.fields.get("choices") != instructions.swapped(example.fields).get("choices")
 
 
 def training_answers(renderer: Renderer) -> TrainingAnswers:

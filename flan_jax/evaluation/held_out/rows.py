@@ -1,6 +1,7 @@
 """Answers to rows: what the examples of one task in one format came to, by every measure."""
 
 import dataclasses
+import statistics
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -66,6 +67,7 @@ class Row:
   swap_after: float | None = None
   ranked: int = 0  # how many examples have choices that were ranked
   pairs: int = 0  # how many examples were asked under two instructions
+  swap_chance: float | None = None  # of guessing both answers of a pair
 
   @classmethod
   def from_json(cls, row: Mapping[str, Any]) -> "Row":
@@ -150,7 +152,16 @@ def _row(ways: Mapping[str, Sequence[Compared]], trained_tasks: Collection[str],
     **{name.format(which): value for which, found in scores.items() for name, value in found.items()},
     ranked=len(ways.get(RANKED, ())),
     pairs=len(ways.get(SWAPPED, ())),
+    swap_chance=_swap_chance(chance, ways.get(SWAPPED, ())),
   )
+
+
+def _swap_chance(chance: float, swapped: Sequence[Compared]) -> float | None:
+  """Of guessing both of a pair's answers; the second has the first one's chance where it has no choices."""
+  if not swapped:
+    return None
+  choices = [each.after.choices for each in swapped]
+  return chance * statistics.fmean(1 / len(each) if each else chance for each in choices)
 
 
 # A checkpoint's fields of a row.

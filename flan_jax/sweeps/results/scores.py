@@ -77,11 +77,12 @@ def _measured(found: Row | Average, rows: Sequence[Row]) -> Iterator[dict[str, A
 
 
 def _chance(measure: str, rows: Sequence[Row]) -> float | None:
-  """Of guessing, the mean over the rows that have the measure; of two instructions both have to be guessed."""
+  """Of guessing, the mean over the rows that have the measure; None where a file from before does not tell."""
   if measure == "valid":
     return None
-  of = {"corrected": lambda row: 0.0, "swap": lambda row: row.chance**2}.get(measure, lambda row: row.chance)
-  return statistics.fmean(map(of, rows))
+  of = {"corrected": lambda row: 0.0, "swap": lambda row: row.swap_chance}.get(measure, lambda row: row.chance)
+  chances = [of(row) for row in rows]
+  return None if None in chances else statistics.fmean(chances)
 
 
 def _of_suites(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import re
 import pytest
 
 from flan_jax.data import related_clusters, specs
+from flan_jax.data.rendering import Renderer
 
 # Of each generator, by name, its tables of phrasings.
 TABLES = ("ASKS", "QUESTIONS", "TOWN_OF", "ONWARD", "SAME", "WHICH", "CHECK")
@@ -81,6 +82,19 @@ def test_neither_the_instruction_nor_a_place_gives_the_answer(cluster, examples)
     ), task
     places = collections.Counter(fields["choices"].index(fields["answer"]) for fields in drawn if "choices" in fields)
     assert not places or max(places.values()) / len(drawn) < chance + 0.2, task
+
+
+def test_each_of_a_few_choices_is_right_of_held_out_examples_too(examples):
+  """A task whose held-out examples all have one answer measures a habit. The one that does waits for the next base."""
+  one_sided = []
+  for name, spec in SPECS.items():
+    few = {choice for fields in examples[name] for choice in fields.get("choices", ())}
+    if few and few <= {"yes", "no", "maybe"}:
+      renderer = Renderer(spec, formats=[("zero_shot", 1)])
+      of = [renderer.source[int(index)].fields["answer"] for index in renderer.splits.held_out]
+      if set(of) != few:
+        one_sided.append(name)
+  assert one_sided == ["demo.same_flag"]
 
 
 def test_no_instruction_is_given_in_two_units_of_clusters(examples):

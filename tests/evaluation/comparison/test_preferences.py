@@ -70,6 +70,12 @@ def test_shares_of_what_was_preferred():
   assert preferred(PAIRS, said[-4:]).decided is None  # nothing but ties
 
 
+def test_a_mean_over_tasks_says_of_how_many_something_was_said():
+  pairs = [pair(i, "x", "y", ("x",), task=f"t{i % 3}") for i in range(12)]
+  assert rightness(pairs).difference.tasks == 3
+  assert preferred(pairs, [Preference(each.id, "A", "A") for each in pairs[::3]]).all.tasks == 1
+
+
 def test_a_judge_who_takes_the_first_prefers_nobody():
   """Sides are drawn, so a habit of one place says nothing: the interval is around a half."""
   found = preferred(PAIRS, [each.preference(0) for each in blinded(PAIRS, seed=1)])

@@ -4,10 +4,12 @@ import dataclasses
 
 import pytest
 
+from flan_jax.data import instructions, mixtures, specs
 from flan_jax.data.rendering import Renderer
 from flan_jax.errors import UsageError
 from flan_jax.evaluation import asking
-from flan_jax.evaluation.held_out.examples import as_question, formats_of, held_out_prompts
+from flan_jax.evaluation.held_out.examples import as_question, formats_of, held_out_prompts, held_out_questions, opened
+from flan_jax.evaluation.held_out.ways import SWAPPED, parted
 
 TASK = "cot.gsm8k"
 
@@ -70,3 +72,34 @@ def test_exemplars_are_dropped_until_a_prompt_fits_and_the_query_stays(data_dir)
     assert len(after.inputs) <= longest
   never = held_out_prompts(TASK, data_dir, ["few_shot", "zero_shot"], 8, fits=lambda text: False)
   assert {prompt.shots for prompt in never} == {0, 1}
+
+
+@pytest.mark.parametrize("mixture", ["demo_dev", "demo_final"])
+def test_but_for_the_instruction_both_prompts_of_a_swapped_pair_are_the_same(mixture):
+  """So that who does not read it says the same twice, and is wrong once: other options, listed, would give it away."""
+  pairs, passed_over = 0, 0
+  for task in mixtures.get_mixture(mixture).tasks:
+    kind = specs.get_type(specs.get_task(task).type)
+    if not kind.instruction:
+      continue
+    renderer = opened(task, None, ("zero_shot",))
+    asked = held_out_questions(renderer, ("zero_shot",), 8, mixture, swap=True)
+    own = {each.id: each for each in asked if parted(each.variant)[1] != SWAPPED}
+    examples = {each.id: each for each in map(renderer.source.__getitem__, map(int, renderer.splits.held_out))}
+    swapped = [each for each in asked if parted(each.variant)[1] == SWAPPED]
+    pairs += len(swapped)
+    passed_over += sum(renderer.can_swap(examples[id]) for id in own) - len(swapped)
+    for other in swapped:
+      fields = examples[other.id].fields
+      texts = (own[other.id].prompt, fields), (other.prompt, instructions.swapped(fields))
+      assert len({_uninstructed(text, fields, kind.instruction) for text, fields in texts}) == 1
+      assert own[other.id].references != other.references
+  assert pairs > 150
+  assert 0 < passed_over < pairs / 2  # facts and kinds have pairs with other options
+
+
+def _uninstructed(prompt, fields, names):
+  for name in names:
+    for said in (fields[name], fields[name][0].upper() + fields[name][1:]):
+      prompt = prompt.replace(said, "...")
+  return prompt

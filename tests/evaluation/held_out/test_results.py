@@ -75,6 +75,7 @@ def test_other_ways_to_ask_are_scores_of_the_same_row(compared):
   assert (first.swap_before, first.swap_after) == (0.0, 0.75)
   assert (second.rank_after, second.swap_after) == (None, None)
   assert first.interval("swap") == wilson(6, 8)
+  assert (first.swap_chance, second.swap_chance) == (0.25, None)
   (average,) = averages_by_split(rows)
   assert (average.rank_after, average.rank_tasks, average.swap_after, average.pairs) == (0.9, 1, 0.75, 8)
   assert len(draw_samples(made, rows)) == 2

@@ -74,6 +74,7 @@ def test_every_measure_is_there_where_it_was_taken(run):
     "swap_after": 0.25,
     "ranked": 10,
     "pairs": 8,
+    "swap_chance": 0.05,
   }
   rows = [
     dataclasses.replace(row("a", 11), **measured),
@@ -85,7 +86,7 @@ def test_every_measure_is_there_where_it_was_taken(run):
   expected = {"accuracy": (0.55, 20), "valid": (0.9, 20), "corrected": (0.4, 20), "rank": (0.5, 10), "swap": (0.25, 8)}
   assert {name: (each["value"], each["n"]) for name, each in of_task.items()} == expected
   assert (of_task["rank"]["low"], of_task["rank"]["high"]) == wilson(5, 10)
-  chances = {"accuracy": 0.25, "valid": None, "corrected": 0.0, "rank": 0.25, "swap": 0.25**2}  # of two, both guessed
+  chances = {"accuracy": 0.25, "valid": None, "corrected": 0.0, "rank": 0.25, "swap": 0.05}
   assert {name: each["chance"] for name, each in of_task.items()} == chances
   whole = {each["metric"]: each for each in found if not each["task"] and not each["cluster"]}
   assert {name: each["value"] for name, each in whole.items()} == pytest.approx(
@@ -93,6 +94,8 @@ def test_every_measure_is_there_where_it_was_taken(run):
   )
   assert all(each["low"] < each["value"] < each["high"] for each in whole.values())
   assert (whole["accuracy"]["chance"], whole["rank"]["chance"]) == pytest.approx((0.15, 0.25))  # b has no choices
+  put(run, of_mixture(dataclasses.replace(rows[0], swap_chance=None)))  # as files were before they told it
+  assert [each["chance"] for each in scores.observations(run, "e", STEP) if each["metric"] == "swap"] == [None] * 3
 
 
 def test_a_fresh_network_has_seen_nothing(run):

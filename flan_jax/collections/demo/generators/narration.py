@@ -1,8 +1,8 @@
 """Narrative in which somebody does what a task will ask for: the text that the base model learns from.
 
 An example's `ask` (an infinitive phrase) stands here among people who want to, begin to or know how to do it, never as
-an instruction to the reader. The wordings of types.yaml, `continuation` among them, use other sentences than these.
-Answers hold no full stop, so that a story says where they end.
+an instruction to the reader. The wordings of types.yaml use other sentences than these; `continuation` has others to
+begin with, and the same before the answer. Answers hold no full stop, so that a story says where they end.
 """
 
 import random
