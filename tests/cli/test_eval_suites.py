@@ -148,7 +148,7 @@ SUITES = [
   ("mmlu", ["--split", "mmlu=test", "--tasks", "logical_fallacies,world_religions"], 4),
   ("bbh", ["--tasks", "boolean_expressions,word_sorting"], 4),
   pytest.param("tydiqa", ["--languages", "Korean,Swahili"], 2, marks=pytest.mark.slow),
-  ("mgsm", ["--languages", "de,th"], 2),
+  pytest.param("mgsm", ["--languages", "de,th"], 2, marks=pytest.mark.slow),
   ("gsm8k", [], 1),
   pytest.param("super_ni", ["--tasks", "task613_politifact_text_generation"], 1, marks=pytest.mark.slow),
 ]

@@ -87,6 +87,7 @@ def test_long_texts_are_cut_under_an_objective_and_checked_whole(vocabulary, tmp
   assert here.actions[-1] == "check"
 
 
+@pytest.mark.slow
 def test_changed_examples_are_refused_with_a_diff_and_nothing_is_written(folder, vocabulary, tmp_path, monkeypatch):
   """Checked in the subprocess, as a user has it."""
   with monkeypatch.context() as patch:

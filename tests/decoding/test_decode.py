@@ -174,7 +174,8 @@ def test_the_model_for_decoding_is_the_same_network(settings_):
   inputs, targets = jnp.array([[5, 6, 1]]), jnp.array([[0, 7, 9]])
   batch = {"encoder_input_tokens": inputs, "decoder_input_tokens": targets}
   whole = jax.jit(lambda params: plain.logits(params, plain.hidden(params, batch)))(params)
-  cache = model.init_cache(prepared, model.encode(prepared, inputs), inputs, max_tokens=3)
+  cache = model.init_cache(prepared, jax.jit(model.encode)(prepared, inputs), inputs, max_tokens=3)
+  decode_step = jax.jit(model.decode_step)
   for index in range(3):
-    logits, cache = model.decode_step(prepared, targets[:, index : index + 1], jnp.array([index]), cache)
+    logits, cache = decode_step(prepared, targets[:, index : index + 1], jnp.array([index]), cache)
     np.testing.assert_allclose(logits[0, 0], whole[0, index], atol=0.1 if "dtype" in settings_ else 1e-4)

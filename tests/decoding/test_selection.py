@@ -37,7 +37,11 @@ def reference(logits, temperature=1.0, top_k=0, top_p=1.0) -> np.ndarray:
 
 @pytest.mark.parametrize(
   "settings_",
-  [{}, {"temperature": 0.7}, {"top_k": 5}, {"top_p": 0.8}, {"temperature": 1.5, "top_k": 150, "top_p": 0.9}],
+  [
+    {},
+    *(pytest.param(alone, marks=pytest.mark.slow) for alone in ({"temperature": 0.7}, {"top_k": 5}, {"top_p": 0.8})),
+    {"temperature": 1.5, "top_k": 150, "top_p": 0.9},
+  ],
 )
 def test_draws_have_the_distribution(settings_):
   """300 tokens: three blocks of the sum, the last of which is not full."""

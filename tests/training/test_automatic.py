@@ -95,6 +95,7 @@ def test_what_fits_nowhere_says_what_is_closest():
     choose(run(), devices("TPU v4", 7))
 
 
+@pytest.mark.slow
 def test_a_run_resolves_itself_and_its_folder_holds_what_was_chosen(store, tmp_path, capsys):
   """On the eight devices of this CPU, whose memory is the host's."""
   toy_run(tmp_path, store, 2, partitioning=Auto(), log_period=1).run()

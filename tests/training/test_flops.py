@@ -94,7 +94,7 @@ def test_xla_counts_as_much_within_three_percent(of_gradient, formula):
 def test_counts_of_packed_rows_are_those_of_the_examples(lengths, per_row, padding_rows):
   pairs = [(np.full(n, 7, np.int32), np.full(m, 9, np.int32)) for n, m in lengths]
   rows = -(-len(pairs) // per_row) + padding_rows
-  counts = batch_counts(jax.tree.map(jnp.asarray, batch_of(pairs, per_row, rows)))
+  counts = jax.jit(batch_counts)(batch_of(pairs, per_row, rows))
   real = [(n + 1, m + 1) for n, m in lengths]  # EOS
   assert counts == Counts(
     examples=len(real),
