@@ -133,6 +133,8 @@ def parse(gin_lines: Sequence[str], search_paths: Sequence[str] = (), after: Par
   for line in gin_lines:
     try:
       gin.parse_config(line)
+    except UnicodeDecodeError as error:
+      raise UsageError(f"{line}: not a text in UTF-8, as gin files are ({error.reason})") from None
     except (FlanJaxError, OSError, ImportError, KeyError, SyntaxError, ValueError, tokenize.TokenError) as error:
       raise _readable(error, line) from error
 

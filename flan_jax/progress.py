@@ -48,15 +48,17 @@ def told_seconds_left(line: str) -> float | None:
 def _bar(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
   import rich.console
   import rich.progress as columns
+  from rich.table import Column
 
   bar = columns.Progress(
     columns.TextColumn("{task.description}"),
-    columns.BarColumn(),
-    columns.MofNCompleteColumn(),
+    columns.BarColumn(bar_width=None, table_column=Column(ratio=1)),  # it and the note share what the others leave
+    columns.MofNCompleteColumn(table_column=Column(no_wrap=True)),
     columns.TextColumn("{task.fields[unit]} {task.fields[rate]}"),
-    columns.TimeRemainingColumn(),
-    columns.TextColumn("{task.fields[note]}"),
+    columns.TimeRemainingColumn(table_column=Column(no_wrap=True)),
+    columns.TextColumn("{task.fields[note]}", table_column=Column(ratio=2, no_wrap=True)),
     console=rich.console.Console(stderr=True),
+    expand=True,
   )
   pace = _Pace(total, done)
   with bar:

@@ -4,6 +4,9 @@
 # clusters of tasks that it never saw. About five minutes on 4 cores after the install.
 # Interrupted, the same command goes on; finished, it starts anew. FLAN_JAX_EXTRAS=cuda (or tpu) uses an accelerator.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+# A run that is told to stop saves and ends well; what comes after it is then not wanted either.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 run=runs/quickstart
 if [ -e "$run/results.json" ]; then

@@ -35,6 +35,20 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
   assert "loss 1.5" in shown
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_narrow_terminal_has_the_units_and_the_time_whole(width, monkeypatch, capsys):
+  """The bar and the note give way."""
+  monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+  monkeypatch.setenv("COLUMNS", str(width))
+  with progress.shown("training", 5000, "steps") as advance:
+    for _ in range(2):
+      advance(2500, note="loss 0.0044, accuracy 100.0%, 2,974 tokens/s")
+  shown = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().err)
+  assert "5000/5000" in shown
+  assert re.search(r"steps [\d,.]+/s \d:\d\d:\d\d", shown)
+  assert ("2,974 tokens/s" in shown) == (width == 200)
+
+
 def test_an_error_passes_through():
   with pytest.raises(KeyError), progress.shown("preparing", 1, "examples"):
     raise KeyError

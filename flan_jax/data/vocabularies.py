@@ -133,7 +133,10 @@ def _processor(path: pathlib.Path, content: bytes, extra_ids: int) -> tuple[sent
   for i in reversed(range(extra_ids)):
     model.pieces.add(piece=_sentinel(i), score=0.0, type=model.SentencePiece.USER_DEFINED)
   processor = sentencepiece.SentencePieceProcessor()
-  processor.load_from_serialized_proto(model.SerializeToString())
+  try:
+    processor.load_from_serialized_proto(model.SerializeToString())
+  except RuntimeError as error:  # an empty file is a model without pieces
+    raise errors.FlanJaxError(f"vocabulary {path}: not a SentencePiece model ({error})") from None
   if processor.eos_id() != Vocabulary.eos_id or processor.piece_to_id("<pad>") != Vocabulary.pad_id:
     raise errors.FlanJaxError(f"vocabulary {path}: pad must be id 0 and EOS id 1, as in T5's")
   return processor, extra_ids

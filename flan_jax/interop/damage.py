@@ -4,6 +4,7 @@ Reads files as they lie, on the host, one array at a time: no device is needed, 
 """
 
 import json
+import os
 import pathlib
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -95,7 +96,8 @@ def _fingerprint_of(folder: pathlib.Path, name: str) -> str | None:
 
 def read_array(folder: pathlib.Path, name: str) -> np.ndarray | None:
   """An array of an item's folder as Orbax lays it down, Zarr in TensorStore's OCDBT; None where it cannot be read."""
-  store = {"driver": "ocdbt", "base": f"file://{folder.absolute()}/", "path": f"{name}/"}
+  base = {"driver": "file", "path": f"{os.path.abspath(folder)}/"}
+  store = {"driver": "ocdbt", "base": base, "path": f"{name}/"}
   try:
     return np.asarray(tensorstore.open({"driver": "zarr", "kvstore": store}, open=True).result().read().result())
   except Exception:  # whatever TensorStore says of a broken file; that it cannot be read is all that matters here

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import math
 import os
-import pathlib
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -138,7 +137,7 @@ def _key_value_store(url: str) -> tensorstore.KvStore:
   try:
     if "://" in url:
       return tensorstore.KvStore.open(f"{url}/").result()
-    return tensorstore.KvStore.open({"driver": "file", "path": f"{pathlib.Path(url).absolute()}/"}).result()
+    return tensorstore.KvStore.open({"driver": "file", "path": f"{os.path.abspath(url)}/"}).result()
   except (ValueError, OSError) as error:
     raise _damaged(url, error) from error
 

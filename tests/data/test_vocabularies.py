@@ -80,6 +80,9 @@ def test_a_wrong_file_is_told(tmp_path):
   (tmp_path / "f").write_text("no model", encoding="utf-8")
   with pytest.raises(errors.FlanJaxError, match="f: not a SentencePiece model"):
     vocabularies.load_vocabulary(str(tmp_path / "f"))
+  (tmp_path / "empty").touch()
+  with pytest.raises(errors.FlanJaxError, match="empty: not a SentencePiece model"):
+    vocabularies.load_vocabulary(str(tmp_path / "empty"))
   with pytest.raises(errors.FlanJaxError, match="g: No such file"):
     vocabularies.load_vocabulary(str(tmp_path / "g"))
   with pytest.raises(errors.FlanJaxError, match=rf"needs {tmp_path}/t5_vocab/spiece\.model \(--data_dir\)"):

@@ -35,6 +35,12 @@ def test_a_whole_checkpoint_has_no_faults(saved):
   assert layout.faults(saved / "checkpoints" / "5") == []
 
 
+def test_a_folder_may_have_any_name(saved, tmp_path):
+  copy = pathlib.Path(shutil.copytree(saved, tmp_path / "a #1%20?"))
+  assert layout.faults(copy / "checkpoints" / "5") == []
+  layout.restore(copy / "checkpoints" / "5", wanted())
+
+
 def _large_files(folder: pathlib.Path) -> list[pathlib.Path]:
   """Those with the embedding and the head or their moments, which Orbax writes to one or two, as its threads come."""
   return [file for file in (folder / "ocdbt.process_0" / "d").iterdir() if file.stat().st_size > 30_000]

@@ -270,6 +270,16 @@ def test_a_url_is_read_as_a_folder_is(golden, layout):
   jax.tree.map(np.testing.assert_array_equal, from_url.parameters(), from_folder.parameters())
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_path_may_lead_up_and_down(golden, layout, tmp_path, monkeypatch):
+  shutil.copytree(golden / "t5x/t5_1_1_tiny" / layout / "checkpoint_400", tmp_path / "a #1%20?" / "checkpoint_400")
+  (tmp_path / "here").mkdir()
+  monkeypatch.chdir(tmp_path / "here")
+  assert (
+    open_source("../a #1%20?/checkpoint_400").config == open_source(tmp_path / "a #1%20?" / "checkpoint_400").config
+  )
+
+
 def test_a_folder_of_checkpoints_gives_the_newest(golden, tmp_path):
   for step in (9, 10):
     shutil.copytree(golden / "t5x/t5_1_1_tiny/legacy/checkpoint_400", tmp_path / f"checkpoint_{step}")

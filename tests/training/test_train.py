@@ -173,6 +173,7 @@ def test_what_does_not_fit_is_refused(settings, message, store, tmp_path):
     ({"seed": 1}, "seed was 0, is 1"),
     ({"batch_size": 16}, "batch_size was 8, is 16"),
     ({"mixture_or_task_name": f"{TASK}(max_per_task=50)"}, "max_per_task was None, is 50"),
+    ({"mixture_or_task_name": f"{TASK}(few_shot=False)"}, r"of 1 tasks 1 are made otherwise \(.*\), 0 are new, 0 gone"),
   ],
 )
 def test_a_folder_of_another_run_is_refused(settings, message, store, whole):

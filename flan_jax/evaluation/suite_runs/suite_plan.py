@@ -140,7 +140,7 @@ def _check_names(request: SuiteRequest, suites: Sequence[Suite]) -> None:
       known = [known_names(suite, request.data_dir, _split(request, suite), what) for suite in suites]
       if not any(name in names for names in known):
         of = f"{what.removesuffix('s')} of {', '.join(suite.name for suite in suites)}"
-        raise unknown_name(of, name, sorted(frozenset().union(*known)), "flan-jax inspect --suites")
+        raise unknown_name(of, name, sorted(frozenset().union(*known)), "flan-jax inspect --suite NAME")
 
 
 def _split(request: SuiteRequest, suite: Suite) -> str | None:
