@@ -1,6 +1,6 @@
 """Preparation on Apache Beam (Dataflow, Spark, Flink): the record files of local workers, made by a runner's machines.
 
-    tasks → tickets → record files → together by task → stores
+    tasks → tickets → record files → together by store → stores
 
 All machines see data, vocabulary and stores under the same absolute paths (NFS, Lustre, a mounted bucket) and have
 flan_jax installed. Runners repeat what failed, and at times what did not: each attempt at a record file writes to a
@@ -112,7 +112,7 @@ def _build(pipeline: "apache_beam.Pipeline", tasks: Sequence[_Task]) -> None:
     | "spread tickets" >> beam.Reshuffle()
     | "record files" >> beam.FlatMap(_record_file)
   )
-  _ = made | "by task" >> beam.GroupByKey() | "stores" >> beam.MapTuple(_store)
+  _ = made | "by store" >> beam.GroupByKey() | "stores" >> beam.MapTuple(_store)
 
 
 def _tickets(task: _Task) -> Iterator[tuple[_Task, shards.Ticket]]:
@@ -132,10 +132,11 @@ def _record_file(work: tuple[_Task, shards.Ticket]) -> Iterator[tuple[str, _Made
     os.replace(attempt / result.shard.file, task.folder / result.shard.file)
   finally:
     shutil.rmtree(attempt, ignore_errors=True)
-  yield task.name, _Made(task, ticket.number, result)
+  # Not by the task's name, since a task in two manners is two stores; as text, since Beam compares keys' bytes.
+  yield str(task.final), _Made(task, ticket.number, result)
 
 
-def _store(name: str, made: Iterable[_Made]) -> None:
+def _store(_: str, made: Iterable[_Made]) -> None:
   """Commits a task all of whose record files are there."""
   made = sorted(made, key=lambda one: one.number)
   task = made[0].task
@@ -143,7 +144,7 @@ def _store(name: str, made: Iterable[_Made]) -> None:
     return
   job = _job(task)
   if [one.number for one in made] != list(range(len(job.shards))):
-    raise errors.FlanJaxError(f"{name}: {len(made)} record files of {len(job.shards)} came together")
+    raise errors.FlanJaxError(f"{task.name}: {len(made)} record files of {len(job.shards)} came together")
   for left_behind in task.folder.glob("attempt-*"):  # by a worker that died
     shutil.rmtree(left_behind, ignore_errors=True)
   prepare.finish(job, task.folder, [one.result for one in made])

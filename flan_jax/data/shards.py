@@ -99,18 +99,18 @@ def make(
     finish: given a task, its temporary folder and the results in the order of its shards, puts it in its place.
     processes: workers; 1 works in this process.
   """
-  under_way: dict[str, _UnderWay] = {}
+  under_way: dict[pathlib.Path, _UnderWay] = {}  # by temporary folder: a task in two manners is two jobs of one name
   processes = min(processes, sum(len(job.shards) for job in jobs))
   with (
     contextlib.ExitStack() as folders,
     contextlib.closing(workers.results(make_shard, _tickets(jobs, under_way, folders), processes)) as results,
   ):
     for ticket, result in results:
-      task = under_way[ticket.task]
+      task = under_way[ticket.folder]
       task.results[ticket.number] = result
       yield ticket.task, len(part_of(task.job.source_records, ticket.part)), result
       if len(task.results) == len(task.job.shards):
-        del under_way[ticket.task]
+        del under_way[ticket.folder]
         finish(task.job, task.folder, [task.results[number] for number in range(len(task.results))])
 
 
@@ -123,9 +123,11 @@ class _UnderWay:
   results: dict[int, Any] = dataclasses.field(default_factory=dict)
 
 
-def _tickets(jobs: Sequence[Job], under_way: dict[str, _UnderWay], folders: contextlib.ExitStack) -> Iterator[Ticket]:
+def _tickets(
+  jobs: Sequence[Job], under_way: dict[pathlib.Path, _UnderWay], folders: contextlib.ExitStack
+) -> Iterator[Ticket]:
   """The shards of every task; a task's temporary folder is made when its turn comes and gone in the end."""
   for job in jobs:
     folder = folders.enter_context(store_writing.building(job.final))
-    under_way[job.spec.name] = _UnderWay(job, folder)
+    under_way[folder] = _UnderWay(job, folder)
     yield from job.tickets(folder)

@@ -3,6 +3,7 @@
 The pipeline itself runs where Apache Beam is installed: `bash scripts/test_beam.sh` makes that environment.
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -27,12 +28,11 @@ def prepared(toy, tmp_path, monkeypatch):
   """A function that prepares the toy mixture in shards of 17 records into the folder of that name."""
   monkeypatch.setattr("flan_jax.data.shards.SHARD_RECORDS", 17)
 
-  def run(folder, **changes):
+  def run(folder, mixture=None, **changes):
     usual = {"vocabulary": load_vocabulary("demo"), "lengths": LENGTHS, "processes": 1, "variants": 2}
     store_dir = tmp_path / folder
-    return prepare.prepare(
-      mixtures.get_mixture("toy"), data_dir=toy.data_dir, store_dir=store_dir, **{**usual, **changes}
-    )
+    mixture = mixture or mixtures.get_mixture("toy")
+    return prepare.prepare(mixture, data_dir=toy.data_dir, store_dir=store_dir, **{**usual, **changes})
 
   return run
 
@@ -50,27 +50,42 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes | dict]:
 def make_by_hand(jobs, advance, seed=0):
   """What a runner does, each step at least once and in any order."""
   rng = random.Random(seed)
-  for job in jobs:
-    with store_writing.building(job.final) as folder:
-      task = beam._task(job, folder)
+  with contextlib.ExitStack() as folders:
+    tasks = [beam._task(job, folders.enter_context(store_writing.building(job.final))) for job in jobs]
+    for task in tasks:
       (task.folder / "attempt-of-the-dead").mkdir()
-      work = [*beam._tickets(task), *beam._tickets(task)]
-      rng.shuffle(work)
-      made = {}
-      for one in work:
-        for name, done in beam._record_file(one):
-          assert name == job.spec.name
-          made[done.number] = done
+    work = [one for task in tasks for one in (*beam._tickets(task), *beam._tickets(task))]
+    rng.shuffle(work)
+    together = collections.defaultdict(dict)
+    for one in work:
+      for key, done in beam._record_file(one):
+        together[key][done.number] = done
+    for key, made in together.items():
       for _ in range(2):
-        beam._store(job.spec.name, rng.sample(list(made.values()), len(made)))
-        assert list(beam._tickets(task)) == list(beam._record_file(work[0])) == []  # a store that stands is let stand
-    advance(job.source_records, job.spec.name)
+        beam._store(key, rng.sample(list(made.values()), len(made)))
+    for one in work:  # a store that stands is let stand
+      assert list(beam._tickets(one[0])) == list(beam._record_file(one)) == []
+
+
+def in_two_manners():
+  """The toy mixture, and its tasks in the other manner that they have alone."""
+  (usual,) = mixtures.get_mixture("toy").parts
+  (alone,) = mixtures.get_mixture("toy.capitals").parts
+  assert alone.manner != usual.manner
+  return mixtures.MixtureSpec("both", (usual, dataclasses.replace(alone, name="alone", tasks=usual.tasks)))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_steps_that_are_repeated_in_any_order_make_the_same_stores(prepared, tmp_path, seed):
   prepared("local")
   prepared("by_hand", make=functools.partial(make_by_hand, seed=seed))
+  assert files_of(tmp_path / "by_hand") == files_of(tmp_path / "local")
+
+
+def test_a_task_in_two_manners_is_two_stores(prepared, tmp_path):
+  prepared("local", mixture=in_two_manners())
+  stores = prepared("by_hand", mixture=in_two_manners(), make=make_by_hand)
+  assert len({store.folder for store in stores}) == 8
   assert files_of(tmp_path / "by_hand") == files_of(tmp_path / "local")
 
 
@@ -142,8 +157,8 @@ def apache_beam():
 
 
 def test_beams_stores_are_those_of_local_workers(apache_beam, prepared, tmp_path):
-  prepared("local")
-  stores = prepared("beam", make=beam.maker("DirectRunner"))
+  prepared("local", mixture=in_two_manners())
+  stores = prepared("beam", mixture=in_two_manners(), make=beam.maker("DirectRunner"))
   assert files_of(tmp_path / "beam") == files_of(tmp_path / "local")
   assert all(damages(store) == [] for store in stores)
 
