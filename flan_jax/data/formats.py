@@ -5,6 +5,9 @@ model to go on with; and `bare`, the type's `bare` text and nothing else (Wei et
 """
 
 import dataclasses
+import math
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 from flan_jax import errors
@@ -81,3 +84,14 @@ def get_format(name: str) -> Format:
   if name not in FORMATS:
     raise errors.unknown_name("format", name, FORMATS, ", ".join(FORMATS))
   return FORMATS[name]
+
+
+def ballot_weights(proportions: Mapping[str, Fraction]) -> tuple[tuple[str, int], ...]:
+  """(format, weight) in these proportions, of which some are above 0: the smallest whole numbers, which a ballot wants.
+
+  >>> ballot_weights({"zero_shot": Fraction("0.9"), "few_shot": Fraction("0.6"), "cot": Fraction(0)})
+  (('zero_shot', 3), ('few_shot', 2))
+  """
+  denominator = math.lcm(*(weight.denominator for weight in proportions.values()))
+  common = math.gcd(*(int(weight * denominator) for weight in proportions.values()))
+  return tuple((name, int(weight * denominator) // common) for name, weight in proportions.items() if weight)

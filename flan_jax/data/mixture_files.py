@@ -23,11 +23,25 @@ import fnmatch
 import functools
 import pathlib
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from flan_jax import errors
 from flan_jax.data import formats as formats_
-from flan_jax.data import related_clusters, spec_files, specs
+from flan_jax.data import related_clusters, spec_files, spec_values, specs
+from flan_jax.data.value_shapes import (
+  ABOVE_0,
+  COUNT,
+  FLAG,
+  FRACTION,
+  MAPPING,
+  MAPPINGS,
+  NUMBER,
+  RANGE,
+  TEXT,
+  TEXTS,
+  Shape,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,8 +153,12 @@ def _wanted(part: PartEntry, spec: specs.TaskSpec) -> bool:
 def _entries(path: pathlib.Path) -> dict[str, Entry]:
   if not path.exists():
     return {}
-  raw = (row for entry in spec_files.read(path) for row in spec_files.expanded(path, entry))
-  return {entry.name: entry for entry in map(_Reading(path), raw)}
+  found: dict[str, Entry] = {}
+  for entry in map(_Reading(path), (row for raw in spec_files.read(path) for row in spec_files.expanded(path, raw))):
+    if entry.name in found:
+      raise errors.FlanJaxError(f"{path}: two mixtures are called {entry.name!r}")
+    found[entry.name] = entry
+  return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,32 +168,25 @@ class _Reading:
   path: pathlib.Path
 
   def __call__(self, raw: dict[str, Any]) -> Entry:
-    own = {field.name for field in dataclasses.fields(Entry)} - {"parts", "path"}
+    where = f"{self.path}: mixture {raw.get('name')!r}"
+    of_entry = {field.name for field in dataclasses.fields(Entry)} - {"path"}
+    own = {key: value for key, value in raw.items() if key in of_entry}
+    spec_values.check(where, own, _SHAPES, _MAY_BE_NULL)
     if "parts" in raw:
       spec_files.checked(self.path, {**raw, "path": self.path}, Entry, "mixture")
-      parts = tuple(self._part(raw["name"], part) for part in raw["parts"])
+      parts = tuple(self._part(f"{where}: part {part.get('name')!r}", part, "part") for part in raw["parts"])
     else:
-      keys = {key: value for key, value in raw.items() if key not in own - {"name"}}
-      parts = (self._part(raw.get("name", "?"), keys),)
+      keys = {key: value for key, value in raw.items() if key == "name" or key not in own}
+      parts = (self._part(where, keys, "mixture"),)
     self._check_shares(raw["name"], parts)
-    return Entry(**{key: value for key, value in raw.items() if key in own}, parts=parts, path=self.path)
+    return Entry(**{**own, "parts": parts}, path=self.path)
 
-  def _part(self, mixture: str, raw: dict[str, Any]) -> PartEntry:
-    spec_files.checked(self.path, raw, PartEntry, "mixture" if raw.get("name") == mixture else "part")
-    shares = {key: float(raw[key]) for key in ("share", "inverted") if raw.get(key) is not None}
-    part = PartEntry(**{**{key: _frozen(value) for key, value in raw.items()}, **shares})
-    where = f"{self.path}: mixture {mixture!r}"
-    if part.options not in formats_.OPTIONS:
-      raise errors.FlanJaxError(f"{where}: options is {part.options!r}, not one of {', '.join(formats_.OPTIONS)}")
-    if (part.share is not None and part.share <= 0) or (part.cap is not None and part.cap < 1):
-      raise errors.FlanJaxError(f"{where}: part {part.name!r}: share and cap are above 0")
-    if part.inverted is not None and not 0 < part.inverted < 1:
-      raise errors.FlanJaxError(f"{where}: part {part.name!r}: inverted is {part.inverted}, not between 0 and 1")
-    formats = tuple((formats_.get_format(name).name, int(weight)) for name, weight in part.formats)
-    for name, _ in formats:
-      if not formats_.FORMATS[name].trained:
-        raise errors.FlanJaxError(f"{where}: part {part.name!r}: prompts in the format {name} are never trained on")
-    return dataclasses.replace(part, formats=formats)
+  def _part(self, where: str, raw: Mapping[str, Any], kind: str) -> PartEntry:
+    spec_files.checked(self.path, raw, PartEntry, kind)
+    spec_values.check(where, raw, _SHAPES, _MAY_BE_NULL)
+    numbers = {key: float(raw[key]) for key in ("share", "inverted") if raw.get(key) is not None}
+    formats = {"formats": _weights(where, raw["formats"])} if "formats" in raw else {}
+    return PartEntry(**{**{key: _frozen(value) for key, value in raw.items()}, **numbers, **formats})
 
   def _check_shares(self, mixture: str, parts: Sequence[PartEntry]) -> None:
     names = [part.name for part in parts]
@@ -185,7 +196,39 @@ class _Reading:
       )
 
 
+def _weights(where: str, formats: Mapping[str, float]) -> tuple[tuple[str, int], ...]:
+  for name in formats:
+    try:
+      trained = formats_.get_format(name).trained
+    except errors.UsageError as error:
+      raise errors.FlanJaxError(f"{where}: {error}") from None
+    if not trained:
+      raise errors.FlanJaxError(f"{where}: prompts in the format {name} are never trained on")
+  return formats_.ballot_weights({name: Fraction(str(weight)) for name, weight in formats.items()})
+
+
 def _frozen(value: Any) -> Any:
-  if isinstance(value, Mapping):
-    return tuple(value.items())
   return tuple(value) if isinstance(value, list) else value
+
+
+def _are_weights(value: Any) -> bool:
+  return MAPPING.fits(value) and all(map(_is_weight, value.values())) and any(value.values())
+
+
+def _is_weight(value: Any) -> bool:
+  # Three decimals, as of `few_shot=s` behind a mixture's name: a ballot of a million of each format at the very most.
+  return NUMBER.fits(value) and 0 <= value <= 1000 and round(value, 3) == value
+
+
+_SHAPES: dict[str, Shape] = {
+  **dict.fromkeys(("name", "note"), TEXT),
+  **dict.fromkeys(("tasks", "clusters", "tags"), TEXTS),
+  **dict.fromkeys(("without_tasks", "without_clusters", "held_out_clusters", "without_tags"), TEXTS),
+  **{"parts": MAPPINGS, "evaluation_only": FLAG, "max_per_task": COUNT, "cap": COUNT},
+  **{"share": ABOVE_0, "inverted": FRACTION, "shots": RANGE},
+  "formats": Shape(
+    "formats with weights from 0 to 1000 of at most three decimals, such as {zero_shot: 1, few_shot: 0.5}", _are_weights
+  ),
+  "options": Shape(f"one of {', '.join(formats_.OPTIONS)}", lambda value: value in formats_.OPTIONS),
+}
+_MAY_BE_NULL = ("share", "cap", "inverted", "max_per_task", "clusters", "tags")

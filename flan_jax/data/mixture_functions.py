@@ -18,7 +18,6 @@ Every name has one spelling, `str(parse(name))`, whatever the order of its argum
 import ast
 import dataclasses
 import fnmatch
-import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -179,10 +178,7 @@ def _formats(part: "Part", change: Asked) -> tuple[tuple[str, int], ...]:
   weights: dict[str, Fraction] = {}
   for reasons in (False, True):  # so that no share of exemplars changes how much reasoning is learned
     weights |= _with_exemplars({name: kept[name] for name in kept if _reasons(name) == reasons}, share)
-  # A renderer draws from a ballot of whole numbers: the smallest of these proportions.
-  denominator = math.lcm(*(weight.denominator for weight in weights.values()))
-  common = math.gcd(*(int(weight * denominator) for weight in weights.values()))
-  return tuple((name, int(weight * denominator) // common) for name, weight in weights.items() if weight)
+  return formats_.ballot_weights(weights)
 
 
 def _reasons(form: str) -> bool:

@@ -1,33 +1,40 @@
-"""The values of a task's entry are of the right kind, and its fields are its type's; mistakes name file and task."""
+"""The values of an entry are of the right kind, and a task's fields are its type's; mistakes name file and entry."""
 
 import difflib
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from flan_jax import errors
 from flan_jax.data import readers
-from flan_jax.data.value_shapes import FLAG, MAPPING, NUMBER, SCALAR, SCALARS, TEXT, TEXTS, WHOLE, Shape
+from flan_jax.data.value_shapes import FLAG, MAPPING, PERCENT, SCALAR, SCALARS, TEXT, TEXTS, WHOLE, Shape
 
 
-def check_task(path: pathlib.Path, entry: Mapping[str, Any], fields: Iterable[str]) -> None:
-  """Checks an entry of tasks.yaml, but for the names of its metrics, which evaluation knows.
+def check(where: str, entry: Mapping[str, Any], shapes: Mapping[str, Shape], may_be_null: Collection[str] = ()) -> None:
+  """Raises FlanJaxError (where, the key, what is allowed) for a value that does not have the shape of its key."""
+  for key, value in entry.items():
+    shape = shapes.get(key)
+    if shape is not None and not shape.fits(value) and not (value is None and key in may_be_null):
+      raise errors.FlanJaxError(f"{where}: {key} is {value!r}, not {shape.name}")
 
-  Args:
-    fields: those of the task's type.
+
+def check_task(path: pathlib.Path, entry: Mapping[str, Any]) -> None:
+  """Checks an entry of tasks.yaml, but for its fields and for the names of its metrics, which evaluation knows.
 
   Raises:
     FlanJaxError: naming the file, the task and the key.
   """
   where = f"{path}: task {entry['name']!r}"
-  for key, value in entry.items():
-    shape = _SHAPES.get(key)
-    if shape is not None and not shape.fits(value) and not (value is None and key in _MAY_BE_NULL):
-      raise errors.FlanJaxError(f"{where}: {key} is {value!r}, not {shape.name}")
+  check(where, entry, _SHAPES, _MAY_BE_NULL)
   try:
     readers.check(entry["reader"])
   except errors.FlanJaxError as error:
     raise errors.FlanJaxError(f"{where}: {error}") from None
+
+
+def check_fields(path: pathlib.Path, entry: Mapping[str, Any], fields: Iterable[str]) -> None:
+  """Checks what an entry of tasks.yaml says of the type's `fields`; raises as `check_task`, which comes before."""
+  where = f"{path}: task {entry['name']!r}"
   known = {*fields, _CHOICES}
   for key in ("fields", "constants"):
     for name, value in entry.get(key, {}).items():
@@ -47,7 +54,7 @@ _SHAPES: dict[str, Shape] = {
   **dict.fromkeys(("reader", "fields", "constants"), MAPPING),
   **dict.fromkeys(("metrics", "tags"), TEXTS),
   **dict.fromkeys(("evaluation_only", "inverted"), FLAG),
-  **{"dataset": SCALAR, "choices": SCALARS, "cap": WHOLE, "examples": WHOLE, "held_out_percent": NUMBER},
+  **{"dataset": SCALAR, "choices": SCALARS, "cap": WHOLE, "examples": WHOLE, "held_out_percent": PERCENT},
 }
 
 _MAY_BE_NULL = ("choices", "examples")

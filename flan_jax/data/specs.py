@@ -312,8 +312,9 @@ def _entries(path: pathlib.Path, data_dir: str | None) -> Iterator[dict[str, Any
 def _task(path: pathlib.Path, entry: dict[str, Any]) -> TaskSpec:
   collection = path.parent.name
   choices = entry.get("choices")
+  spec_values.check_task(path, entry)
   kind = _type_of(path, entry)
-  spec_values.check_task(path, entry, (*kind.fields, *kind.optional))
+  spec_values.check_fields(path, entry, (*kind.fields, *kind.optional))
   name = f"{collection}.{entry['name']}"
   spec = TaskSpec(
     **{

@@ -111,17 +111,52 @@ def test_what_is_for_evaluation_only_is_never_trained_on(shop, tmp_path):
     ),
     ("parts: [{name: a, tasks: [bakery.rye]}, {name: b, tasks: [bakery.*]}]", "'bakery.rye' is in two of its parts"),
     ("parts: [{name: a, tasks: [bakery.rye], shre: 2}]", "unknown key 'shre'; nearest: share"),
-    ("{tasks: [bakery.rye], share: 0}", "share and cap are above 0"),
-    ("{tasks: [bakery.rye], inverted: 1}", "not between 0 and 1"),
-    ("{tasks: [bakery.rye], options: some}", "not one of drawn, always, never"),
+    ("{tasks: [bakery.rye], options: some}", "options is 'some', not one of drawn, always, never"),
+    ("{tasks: [bakery.rye], inverted: 1}", "inverted is 1, not a number between 0 and 1"),
+    ("{tasks: bakery.*}", "tasks is 'bakery.*', not a list of texts"),
+    ("{tasks: [bakery.rye], clusters: bread}", "clusters is 'bread', not a list of texts"),
+    ("{tasks: [bakery.rye], evaluation_only: no}", "evaluation_only is 'no', not true or false"),
+    ("{parts: [bread]}", "parts is ['bread'], not a list of mappings"),
+    ("{parts: []}", "parts is [], not a list of mappings"),
+    ("parts: [{name: a, tasks: [bakery.rye], cap: 0}]", "mixture 'm': part 'a': cap is 0, not a whole number above 0"),
+    *((f"{{tasks: [bakery.rye], share: {share}}}", "not a number above 0") for share in ("0", ".inf", ".nan", "a")),
+    *((f"{{tasks: [bakery.rye], max_per_task: {n}}}", "not a whole number above 0") for n in ("0", "-5", "2.5", "a")),
+    *(
+      (f"{{tasks: [bakery.rye], shots: {shots}}}", "not two whole numbers, the fewest and the most")
+      for shots in ("[5, 2]", "[2]", "3", "[a, b]", "[-1, 2]", "[1.5, 2]")
+    ),
+    *(
+      (f"{{tasks: [bakery.rye], formats: {formats}}}", "not formats with weights from 0 to 1000")
+      for formats in ("{zero_shot: -1, cot: 2}", "{cot: 0}", "{cot: .nan}", "{cot: 0.0001}", "{cot: a}", "[cot]", "{}")
+    ),
+    ("{tasks: [bakery.rye], formats: {bare: 1}}", "prompts in the format bare are never trained on"),
+    ("tasks: [bakery.rye]}\n- {name: m, tasks: [bakery.oat]", "two mixtures are called 'm'"),
     ("{tasks: [backery.rye]}", "no task of mixture m 'backery.rye'. Nearest: bakery.rye"),
   ],
 )
 def test_a_mistake_in_a_part_is_told(shop, tmp_path, monkeypatch, entry, told):
-  (tmp_path / "mixtures.yaml").write_text(f"- {{name: m, {entry.strip('{}')}}}", encoding="utf-8")
+  entry = entry[1:-1] if entry.startswith("{") else entry
+  (tmp_path / "mixtures.yaml").write_text(f"- {{name: m, {entry}}}", encoding="utf-8")
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", f"{shop}:{tmp_path}")
   with pytest.raises(errors.FlanJaxError, match=re.escape(told)):
     mixtures.get_mixture("m")
+
+
+@pytest.mark.parametrize(
+  ("written", "whole"),
+  [
+    ("{zero_shot: 0.9, few_shot: 1.1}", (("zero_shot", 9), ("few_shot", 11))),
+    ("{zero_shot: 0.5, few_shot: 0.5}", (("zero_shot", 1), ("few_shot", 1))),
+    ("{zero_shot: 1.5, few_shot: 3, cot: 0}", (("zero_shot", 1), ("few_shot", 2))),
+    ("{zero_shot: 2, few_shot: 1, few_shot_bare: 1}", (("zero_shot", 2), ("few_shot", 1), ("few_shot_bare", 1))),
+  ],
+)
+def test_weights_of_formats_keep_their_proportions(shop, tmp_path, monkeypatch, written, whole):
+  text = f"- {{name: m, tasks: [bakery.rye], formats: {written}}}"
+  (tmp_path / "mixtures.yaml").write_text(text, encoding="utf-8")
+  monkeypatch.setenv("FLAN_JAX_COLLECTIONS", f"{shop}:{tmp_path}")
+  (part,) = mixtures.get_mixture("m").parts
+  assert part.formats == whole
 
 
 def test_a_part_that_is_found_in_files_is_empty_without_them_and_that_is_told(shop, tmp_path):
