@@ -14,7 +14,10 @@ from flan_jax import errors
 
 
 def read(path: pathlib.Path) -> list[Any]:
-  """The list that a YAML file holds. 'yes' and 'no' are words, as YAML 1.2 has it; only true and false are booleans.
+  """The list that a YAML file holds. Words, numbers and dates are as YAML 1.2 has them, not 1.1.
+
+  So 'yes' and 'no' are words, and only true and false are booleans; 10:30, 1_000 and 2020-02-30 are texts. So are 0777
+  and 0x1F, which is our own rule: what is a text somewhere, such as an answer option, must not come out as another.
 
   Raises:
     FlanJaxError: the file is absent, is not YAML, or does not hold a list.
@@ -40,6 +43,8 @@ def _read(path: pathlib.Path, shape: type, called: str) -> Any:
     problem = getattr(error, "problem", error)
     hint = " (a template that begins with {{ has to stand in quotes)" if problem == "found unhashable key" else ""
     raise errors.FlanJaxError(f"{path}{place}: not YAML: {problem}{hint}") from None
+  except (ValueError, LookupError, AttributeError, RecursionError) as error:  # '!!bool maybe', lists 10,000 levels deep
+    raise errors.FlanJaxError(f"{path}: not YAML that can be read: {error!r}") from None
   if not isinstance(content, shape):
     raise errors.FlanJaxError(f"{path}: {called} was expected, not {type(content).__name__}")
   return content
@@ -99,11 +104,20 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     return super().construct_mapping(node, deep)
 
 
+_TAG = "tag:yaml.org,2002:"
+_KEPT = (f"{_TAG}null", f"{_TAG}merge")
 _Loader.yaml_implicit_resolvers = {
-  first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+  first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
   for first, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_DECIMAL = r"(?:0|[1-9][0-9]*)"
+for _kind, _pattern, _firsts in (
+  ("bool", r"true|false", "tf"),
+  ("int", rf"[-+]?{_DECIMAL}", "-+0123456789"),
+  ("float", rf"[-+]?(?:\.[0-9]+|{_DECIMAL}(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+  ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+):
+  _Loader.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(rf"^(?:{_pattern})$"), list(_firsts))
 
 _DERIVED_KEYS = ("collection", "optional")  # the folder's name; types without optional fields
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -111,7 +125,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 def _rows(path: pathlib.Path, entry: dict[str, Any]) -> list[dict[str, Any]]:
   table = entry.get("for_each", [{}])
-  if isinstance(table, dict):
+  if isinstance(table, dict) and all(isinstance(values, list) for values in table.values()):
     return [dict(zip(table, row, strict=True)) for row in itertools.product(*table.values())]
   if isinstance(table, list) and all(isinstance(row, dict) for row in table):
     return table

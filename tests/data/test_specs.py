@@ -1,5 +1,6 @@
 """Specs are found by name, expanded from tables, and refused with the file and the nearest right word."""
 
+import math
 import pathlib
 import re
 import subprocess
@@ -21,6 +22,22 @@ def test_a_spec_says_what_the_file_says(toy):
 
 def test_yes_and_no_are_words(toy):
   assert specs.get_task("toy.parity").choices == ("yes", "no")
+
+
+def test_numbers_are_those_of_yaml_1_2_and_what_else_looks_like_one_is_a_text(tmp_path):
+  path = tmp_path / "values.yaml"
+  texts = ["10:30", "1_000", "0777", "007", "0x1F", "0b1", "2020-02-30", "2020-01-01", "=", "1.2.3", "-", "1e", "+"]
+  numbers = {"0": 0, "-5": -5, "+3": 3, "1.50": 1.5, ".5": 0.5, "1e-3": 0.001, "2.": 2.0, "-.inf": -math.inf}
+  path.write_text("".join(f"- [{value}]\n" for value in (*texts, *numbers)), encoding="utf-8")
+  assert spec_files.read(path) == [[value] for value in (*texts, *numbers.values())]
+
+
+@pytest.mark.parametrize("text", ["!!int a", "!!bool maybe", "!!timestamp 2020-02-30", "!!timestamp a", "[" * 20_000])
+def test_yaml_that_cannot_be_made_values_of_is_told(tmp_path, text):
+  path = tmp_path / "values.yaml"
+  path.write_text(f"- {text}", encoding="utf-8")
+  with pytest.raises(errors.FlanJaxError, match=r"values\.yaml.*: not YAML"):
+    spec_files.read(path)
 
 
 def test_for_each_expands_a_table(toy):
@@ -74,7 +91,10 @@ def test_an_unknown_name_is_told_the_nearest(toy, find, name, told):
     ),
     ("- &t {name: t, reader: {jsonl: f}, type: reasoned_question, cluster: c}\n- *t", "two tasks are called"),
     ("- {name: t, reader: {}, type: reasoned_question, cluster: c, for_each: 3}", "for_each is neither"),
-    ("- {name: t, reader: {}, type: reasoned_qestion, cluster: c}", "task 't'.*Nearest: reasoned_question"),
+    ("- {name: t, reader: {}, type: reasoned_question, cluster: c, for_each: {a: 5}}", "'t': for_each is neither"),
+    ("- {name: t, reader: {}, type: reasoned_question, cluster: c, for_each: {a: xy}}", "'t': for_each is neither"),
+    ("- {name: t, reader: {}, type: [nli], cluster: c}", r"task 't': type is \['nli'\], not a text"),
+    ("- {name: t, reader: {jsonl: f}, type: reasoned_qestion, cluster: c}", "task 't'.*Nearest: reasoned_question"),
     ("- {discover: p4}", "discover: 'p4' is none of"),
   ],
 )
@@ -91,7 +111,10 @@ def test_a_mistake_in_a_file_is_told_with_its_place(tmp_path, monkeypatch, text,
   [
     ("choices: yes", "choices is 'yes', not a list of texts or numbers"),
     ("cap: many", "cap is 'many', not a whole number"),
-    ("held_out_percent: half", "held_out_percent is 'half', not a number"),
+    ("held_out_percent: half", "held_out_percent is 'half', not a number from 0 to 100"),
+    ("held_out_percent: .nan", "held_out_percent is nan, not a number from 0 to 100"),
+    ("held_out_percent: -5", "held_out_percent is -5, not a number from 0 to 100"),
+    ("held_out_percent: 150", "held_out_percent is 150, not a number from 0 to 100"),
     ("inverted: no", "inverted is 'no', not true or false"),
     ("tags: mine", "tags is 'mine', not a list of texts"),
     ("reader: file.jsonl", "reader is 'file.jsonl', not a mapping"),

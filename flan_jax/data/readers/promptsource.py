@@ -171,7 +171,7 @@ def _read(path: pathlib.Path, time: int, size: int) -> TemplateFile:
   del time, size  # they tell a changed file from the one before
   try:
     content = yaml.load(path.read_bytes(), Loader=_Loader)
-  except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
+  except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError, OSError) as error:  # '!!bool maybe'
     mark = getattr(error, "problem_mark", None)
     place = f":{mark.line + 1}" if mark else ""
     raise errors.FlanJaxError(f"{path}{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
