@@ -18,6 +18,7 @@ from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError, first_of
 from flan_jax.sweeps import commands
 from flan_jax.sweeps.plan import RECORD, RUN_CONFIG, RUN_RECORD, RUNS, Plan, PlannedRun
+from flan_jax.sweeps.running import execution
 from flan_jax.sweeps.sweep import Axis, EqualExamples, EqualSteps, Evaluation, Sweep
 
 _BUDGETS = {kind.__name__: kind for kind in (EqualSteps, EqualExamples)}
@@ -28,9 +29,12 @@ def write(plan: Plan) -> None:
 
   Raises:
     UsageError: the folder has another sweep, or this one with other settings.
+    FlanJaxError: a run's folder has been trained with other settings.
   """
   if (plan.folder / RECORD).exists():
     _refuse_others(plan, _record(plan.folder))
+  for run in plan.runs:
+    execution.check_settings(run.folder, run.config)
   for run in plan.runs:
     _write(run.folder / RUN_CONFIG, configuration.gin_text(run.training))
     _write(run.folder / RUN_RECORD, _json(_of_run(plan, run)))

@@ -7,6 +7,7 @@ Debian: apt-get install slurm-wlm munge. Nothing of the machine's own Slurm is r
 """
 
 import contextlib
+import fcntl
 import getpass
 import os
 import pathlib
@@ -39,38 +40,49 @@ def missing() -> str | None:
 def running(cores: int = 4) -> Iterator[dict[str, str]]:
   """A cluster while the context lasts, and the environment in which sbatch, squeue and all others speak to it.
 
+  One at a time on a machine: others (of other workers of pytest, say) wait until it is gone.
+
   Args:
     cores: that each node says it has, whatever this machine has.
   """
-  folder = pathlib.Path(tempfile.mkdtemp(prefix="slurm_", dir="/tmp"))  # a socket's path must be short
-  environment = {"SLURM_CONF": str(folder / "slurm.conf")}
-  daemons: list[subprocess.Popen] = []
-  try:
-    (folder / "munge.key").write_bytes(secrets.token_bytes(128))
-    (folder / "munge.key").chmod(0o600)
-    (folder / "state").mkdir()
-    (folder / "slurm.conf").write_text(_configuration(folder, cores))
-    munge = [f"--{name}={folder}/munge.{end}" for name, end in _MUNGE_FILES.items()]
-    daemons.append(_start("munged", "--foreground", "--force", *munge, environment=environment, folder=folder))
-    daemons.append(_start("slurmctld", "-D", "-i", environment=environment, folder=folder))
-    daemons += [_start("slurmd", "-D", "-N", node, environment=environment, folder=folder) for node in NODES]
-    _wait_until_up(environment, daemons, folder)
-    yield environment
-    ask("scancel", f"--user={getpass.getuser()}", environment=environment)
-    _wait_until_idle(environment)
-  finally:
-    for daemon in reversed(daemons):
-      daemon.terminate()
-    for daemon in daemons:
-      daemon.wait(10)
-    _kill_all_of(environment)
-    shutil.rmtree(folder)
+  with _alone():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="slurm_", dir="/tmp"))  # a socket's path must be short
+    environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+    daemons: list[subprocess.Popen] = []
+    try:
+      (folder / "munge.key").write_bytes(secrets.token_bytes(128))
+      (folder / "munge.key").chmod(0o600)
+      (folder / "state").mkdir()
+      (folder / "slurm.conf").write_text(_configuration(folder, cores))
+      munge = [f"--{name}={folder}/munge.{end}" for name, end in _MUNGE_FILES.items()]
+      daemons.append(_start("munged", "--foreground", "--force", *munge, environment=environment, folder=folder))
+      daemons.append(_start("slurmctld", "-D", "-i", environment=environment, folder=folder))
+      daemons += [_start("slurmd", "-D", "-N", node, environment=environment, folder=folder) for node in NODES]
+      _wait_until_up(environment, daemons, folder)
+      yield environment
+      ask("scancel", f"--user={getpass.getuser()}", environment=environment)
+      _wait_until_idle(environment)
+    finally:
+      for daemon in reversed(daemons):
+        daemon.terminate()
+      for daemon in daemons:
+        daemon.wait(10)
+      _kill_all_of(environment)
+      shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+  """Waits until no other cluster is up, and keeps further ones waiting."""
+  with open(f"/tmp/slurm_{getpass.getuser()}.lock", "a", encoding="utf-8") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield
 
 
 def ask(*argv: str, environment: dict[str, str]) -> str:
   """What one of Slurm's commands prints."""
   done = subprocess.run(argv, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
-  assert done.returncode == 0, f"{argv}: {done.stderr}"
+  assert done.returncode == 0, f"{argv}: exit code {done.returncode}: {done.stderr}"
   return done.stdout
 
 
@@ -114,11 +126,15 @@ def _configuration(folder: pathlib.Path, cores: int) -> str:
 
 
 def _free_ports(count: int) -> list[int]:
+  """None of those that the system gives to whoever connects, so that none is taken before its daemon listens."""
   with contextlib.ExitStack() as probes:
-    opened = [probes.enter_context(socket.socket()) for _ in range(count)]
-    for probe in opened:
-      probe.bind(("127.0.0.1", 0))
-    return [probe.getsockname()[1] for probe in opened]
+    found: list[int] = []
+    while len(found) < count:
+      probe, port = probes.enter_context(socket.socket()), 20_000 + secrets.randbelow(12_768)
+      with contextlib.suppress(OSError):  # it is in use
+        probe.bind(("127.0.0.1", port))
+        found.append(port)
+    return found
 
 
 def _program(name: str) -> str | None:

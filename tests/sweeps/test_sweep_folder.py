@@ -86,6 +86,21 @@ def test_another_sweep_is_refused_with_what_differs(plan_of, lines, given, messa
   assert files(plan_of().folder) == before
 
 
+def test_runs_trained_with_other_settings_are_refused_where_the_record_of_the_sweep_is_gone(plan_of):
+  """Training would go on from their checkpoints, and be called a run of the new settings."""
+  plan = plan_of()
+  folder.write(plan)
+  run = plan.runs[1]
+  (run.folder / "state.json").write_text(json.dumps({"state": "stopped", "config": run.config, "stages": {}}))
+  (run.folder / "checkpoints/3/record").mkdir(parents=True)
+  (plan.folder / "sweep.json").unlink()
+  before = files(plan.folder)
+  with pytest.raises(FlanJaxError, match=rf"{run.name} has checkpoints of other settings: take another --model_dir"):
+    folder.write(plan_of("LEARNING_RATE = 0.5"))
+  assert files(plan.folder) == before
+  folder.write(plan)
+
+
 def test_places_and_words_may_change(plan_of, tmp_path):
   """They change no result."""
   folder.write(plan_of())

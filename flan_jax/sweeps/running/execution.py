@@ -92,10 +92,11 @@ def execute(folder: pathlib.Path, launcher: str = "", parent: int | None = None)
     'finished', 'stopped' or 'failed'; see `states.STATES`.
 
   Raises:
-    FlanJaxError: the folder is no run's, or another process is at it.
+    FlanJaxError: the folder is no run's, is one of other settings, or another process is at it.
     OSError: it cannot be written.
   """
   commands = Commands.read(folder)
+  check_settings(folder, commands.config)
   with locks.alone(folder / LOCK) as lock:
     if lock is None:
       raise FlanJaxError(f"{folder}: another process is at this run")
@@ -110,14 +111,30 @@ def follow(folder: pathlib.Path, process: int) -> int:
 
   Returns:
     the exit code.
+
+  Raises:
+    FlanJaxError: the folder is no run's, or is one of other settings.
   """
   commands = Commands.read(folder)
+  check_settings(folder, commands.config)
   if TRAIN not in commands.stages or _trained(folder, commands):
     return 0
   with (folder / LOG).with_suffix(f".{process}.txt").open("ab") as log:
     child = child_processes.start(_runnable(commands.stages[TRAIN]), environment=_environment(), output=log)
     with _heard(lambda number: _ask_to_stop(child, number)):
-      return child.wait()
+      code = child.wait()
+  return 0 if _trained(folder, commands) else code
+
+
+def check_settings(folder: pathlib.Path, config: str) -> None:
+  """Raises FlanJaxError if a run's folder has checkpoints of other settings: training would go on from them.
+
+  Args:
+    config: what its state.json should say, if there is one.
+  """
+  before = read_state(folder).get("config", config)
+  if before != config and saved_steps(folder):
+    raise FlanJaxError(f"{folder} has checkpoints of other settings: take another --model_dir, or remove that folder")
 
 
 class _Execution:
@@ -150,8 +167,10 @@ class _Execution:
     return state
 
   def _is_done(self, stage: str) -> bool:
-    ended_well = self._stages.get(stage, {}).get("exit_code") == 0
-    return ended_well and (stage != TRAIN or _trained(self._folder, self._commands))
+    return self._did_all(stage, self._stages.get(stage, {}).get("exit_code"))
+
+  def _did_all(self, stage: str, code: int | None) -> bool:
+    return _trained(self._folder, self._commands) if stage == TRAIN else code == 0
 
   def _do(self, stage: str) -> str:
     """Runs a command to its end; 'finished' if it did all that it should."""
@@ -197,7 +216,7 @@ class _Execution:
           _shorten(log)
 
   def _outcome(self, stage: str, code: int) -> str:
-    if code == 0 and (stage != TRAIN or _trained(self._folder, self._commands)):
+    if self._did_all(stage, code):
       return "finished"
     # Training that was asked to stop saves and ends well.
     return "stopped" if self._asked or code == 0 or code in _STOPPED_CODES else "failed"
@@ -214,7 +233,11 @@ class _Execution:
 
 
 def _trained(folder: pathlib.Path, commands: Commands) -> bool:
-  """Whether there is the checkpoint of the last step."""
+  """Whether there is the checkpoint of the last step, however training ended after it.
+
+  By this alone each process of a run decides whether it takes part: one that asked besides for what only the first has
+  seen, such as an exit code that a node took with it, would wait for others that have left.
+  """
   return max(saved_steps(folder), default=-1) >= commands.train_steps
 
 

@@ -142,6 +142,23 @@ def test_runs_of_a_machine_that_is_gone_are_gone_on_with_when_nothing_is_heard_o
   assert execution.read_state(plan.runs[1].folder)["state"] == "running"  # as SLURM may know
 
 
+@pytest.mark.parametrize("end", ["failed", "finished"])
+def test_a_run_that_is_waited_for_and_comes_to_its_own_end_is_not_started_again(tmp_path, end):
+  """One that failed only --retry starts again."""
+  plan = plan_of(tmp_path, {"one": WHOLE})
+  (run,) = plan.runs
+  kept = {"config": run.config, "stages": {}, "stage": "train", "host": "another machine", "launcher": "local"}
+
+  def ends_as(state):
+    (run.folder / STATE).write_text(json.dumps({"state": state, **kept}))
+
+  ends_as("running")
+  assert folders.runs_to_do(plan) == []
+  local.launch(plan, [], Settings(), lambda: ends_as(end))
+  assert states_of(plan) == [end]
+  assert not (run.folder / LOG).exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_passed_on_and_no_further_run_is_started(tmp_path, number):
   programs = {name: {"train": WAITS} for name in ("one", "other", "third")}

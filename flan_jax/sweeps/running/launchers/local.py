@@ -50,11 +50,13 @@ def launch(plan: Plan, runs: Sequence[PlannedRun], settings: Settings, watch: Ca
   with locks.alone(plan.folder / LOCK) as lock, _signals() as heard, _compiled_once(), workers:
     if lock is None:
       raise FlanJaxError(f"{plan.folder}: another 'flan-jax sweep' is at it; wait for it, or give another --model_dir")
-    todo = [*_left_behind(plan, runs), *runs]
+    left = _left_behind(plan, runs)
+    todo = [*left, *runs]
     while (todo and not heard) or workers.busy:
       while not heard and workers.free and (ready := next((run for run in todo if not _at_work(run)), None)):
-        workers.start(ready)
         todo.remove(ready)
+        if ready not in left or states.state_of(ready) == "stopped":  # and did not end by itself, well or not
+          workers.start(ready)
       workers.pass_on(heard)
       workers.collect()
       watch()
