@@ -87,10 +87,10 @@ def check_beginnings(plan: Plan) -> None:
     path = training.initial_checkpoint_path
     if path is None or "://" in path or (path, training.model, training.vocabulary) in told:
       continue
-    told.add((path, training.model, training.vocabulary))
     vocabulary = load_vocabulary(training.vocabulary, training.data_dir)
     try:
-      resuming.initial_checkpoint(path, training.model, vocabulary.sha256, run.folder)
+      if resuming.initial_checkpoint(path, training.model, vocabulary.sha256, run.folder):  # no run that goes on
+        told.add((path, training.model, training.vocabulary))
     except FlanJaxError as error:
       raise type(error)(f"run {run.name}: {error}") from error
 

@@ -155,6 +155,8 @@ class Sweep:
 
   def __post_init__(self):
     check_types(self, "sweep")
+    if not re.fullmatch(r"\w[^/\n]*", self.name):
+      raise UsageError(f"sweep.name = {self.name!r}: it names a folder; begin with a letter or digit, and have no '/'")
     for name in ("axes", "evaluations", "ladder", "quick"):
       object.__setattr__(self, name, tuple(getattr(self, name)))
     for kind, named in (("axes", self.axes), ("evaluations", self.evaluations)):

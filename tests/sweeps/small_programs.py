@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from flan_jax.sweeps.plan import RUN_RECORD, Plan, PlannedRun
+from flan_jax.sweeps.plan import RUN_RECORD, STATE, Plan, PlannedRun
 from flan_jax.sweeps.running import execution
 from flan_jax.sweeps.sweep import Axis, Evaluation, Sweep
 from tests.training.toy_run import toy_run
@@ -80,6 +80,13 @@ def write_programs(run: PlannedRun, stages: Mapping[str, str]) -> None:
     commands.append({"stage": stage, "argv": [sys.executable, "-S", str(path)]})
   record = {"name": run.name, "config": run.config, "train_steps": STEPS, "commands": commands}
   (run.folder / RUN_RECORD).write_text(json.dumps(record))
+
+
+def die_after_the_last_step(run: PlannedRun) -> None:
+  """Leaves what a node does that goes between the last checkpoint and training's exit code."""
+  (run.folder / f"checkpoints/{STEPS}/record").mkdir(parents=True)
+  training = {"stage": "train", "stages": {"train": {"seconds": 9.0, "exit_code": None}}}
+  (run.folder / STATE).write_text(json.dumps({"state": "running", "config": run.config, **training, "host": "gone"}))
 
 
 def started(run: PlannedRun, *options: str) -> subprocess.Popen:

@@ -130,6 +130,8 @@ def test_values_make_names_of_folders(plan_of, values, names):
       "seed-0 and tasks-2_cot-False_seed-0 have the same settings: what do the values of cot",
     ),
     (["cot/Axis.lines = ['train.seed = {value}']"], {}, "the axes cot and seed both vary train.seed"),
+    (["sweep.name = ''"], {}, "sweep.name = '': it names a folder"),
+    (["sweep.name = '../x'"], {}, "sweep.name = '../x': it names a folder"),
     (["sweep.axes = []"], {}, "sweep.axes: none: at least one"),
     (
       ["sweep.ladder = ['held_out', 'new']"],

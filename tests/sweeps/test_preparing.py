@@ -58,6 +58,14 @@ def test_a_beginning_that_is_not_there_is_told_before_anything_is_written(plan_o
   preparing.check_beginnings(plan_of(options={"initial_checkpoint": "gs://nobody/none"}))
 
 
+def test_a_beginning_that_has_gone_since_is_told_of_the_runs_that_have_not_begun(plan_of, tmp_path):
+  plan = plan_of("tasks/Axis.values = [2]", options={"initial_checkpoint": str(tmp_path / "gone")})
+  first, second, *_ = plan.runs
+  (first.folder / "checkpoints/3/record").mkdir(parents=True)
+  with pytest.raises(UsageError, match=rf"run {second.name}: {tmp_path}/gone is not there"):
+    preparing.check_beginnings(plan)
+
+
 def test_another_sweeps_folder_is_refused_before_stores_are_made(plan_of, monkeypatch):
   folder.write(plan_of())
   monkeypatch.setattr(preparing, "prepare", lambda *_: pytest.fail("stores were asked for"))

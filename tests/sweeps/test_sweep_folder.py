@@ -90,7 +90,7 @@ def test_runs_trained_with_other_settings_are_refused_where_the_record_of_the_sw
   """Training would go on from their checkpoints, and be called a run of the new settings."""
   plan = plan_of()
   folder.write(plan)
-  run = plan.runs[1]
+  run = plan.runs[-1]  # not an untuned one
   (run.folder / "state.json").write_text(json.dumps({"state": "stopped", "config": run.config, "stages": {}}))
   (run.folder / "checkpoints/3/record").mkdir(parents=True)
   (plan.folder / "sweep.json").unlink()

@@ -13,9 +13,9 @@ from flan_jax.sweeps.running import execution, locks, states
 from tests.sweeps.small_programs import (
   EVALUATES,
   FAILS,
-  STEPS,
   TRAINS,
   WAITS,
+  die_after_the_last_step,
   is_alive,
   plan_of,
   started,
@@ -211,19 +211,10 @@ def test_other_processes_of_a_run_take_part_in_its_training_alone(tmp_path):
   assert state_of(run) == "waiting"  # the first one says how far it is
 
 
-def died_after_its_last_step(run):
-  """What a node leaves that went between the last checkpoint and training's exit code."""
-  (run.folder / f"checkpoints/{STEPS}/record").mkdir(parents=True)
-  stages = {"train": {"seconds": 9.0, "exit_code": None}}
-  (run.folder / STATE).write_text(
-    json.dumps({"state": "running", "config": run.config, "stage": "train", "stages": stages, "host": "gone"})
-  )
-
-
 def test_what_is_trained_is_done_for_every_process_of_a_run(tmp_path):
   """Else the first would train again, and wait for others that have left."""
   run = one_run(tmp_path, WHOLE)
-  died_after_its_last_step(run)
+  die_after_the_last_step(run)
   assert execution.follow(run.folder, 1) == 0
   assert not (run.folder / "log.1.txt").exists()
   assert execution.execute(run.folder) == "finished"
@@ -240,7 +231,7 @@ def test_training_that_fails_after_its_last_checkpoint_is_done(tmp_path):
 
 def test_no_process_of_a_run_goes_on_from_checkpoints_of_other_settings(tmp_path):
   run = one_run(tmp_path, WHOLE)
-  died_after_its_last_step(run)
+  die_after_the_last_step(run)
   path = run.folder / STATE
   path.write_text(path.read_text().replace(run.config, "of another time"))
   before = path.read_text()

@@ -15,7 +15,17 @@ from flan_jax.sweeps.running import states
 from flan_jax.sweeps.running.launchers import local, slurm, slurm_queue
 from flan_jax.sweeps.running.launchers.settings import Settings
 from tests.sweeps import slurm_cluster
-from tests.sweeps.small_programs import EVALUATES, FAILS, ROOT, TRAINS, WAITS, plan_of, waiting_program, write_programs
+from tests.sweeps.small_programs import (
+  EVALUATES,
+  FAILS,
+  ROOT,
+  TRAINS,
+  WAITS,
+  die_after_the_last_step,
+  plan_of,
+  waiting_program,
+  write_programs,
+)
 from tests.sweeps.toy_sweep import toy_sweep
 
 WHOLE = {"train": TRAINS, "evaluate held_out": EVALUATES}
@@ -226,6 +236,17 @@ def test_two_launchers_at_once_do_no_run_twice(tmp_path):
   for run in plan.runs:
     lines = (run.folder / LOG).read_text().splitlines()
     assert [line for line in lines if not line.startswith("--- ")] == ["trains", "evaluates"]
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_a_run_of_two_nodes_that_died_after_its_last_step_is_only_evaluated(tmp_path):
+  """By neither of them is it trained again, for which one would wait for the other."""
+  plan = plan_of(tmp_path, {"one": {**WHOLE, "train": WAITS}})
+  (run,) = plan.runs
+  die_after_the_last_step(run)
+  slurm.launch(plan, plan.runs, Settings(nodes=2), Watch(plan))
+  assert ends(plan) == {"one": "finished"}
+  assert not (run.folder / "there").exists()
 
 
 @pytest.mark.slow
