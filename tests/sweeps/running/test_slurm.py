@@ -1,5 +1,6 @@
 """Jobs of a real Slurm: what they do to runs, what is shown of them, and that no run has two."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.sweeps import folder as folders
 from flan_jax.sweeps import planning, preparing
-from flan_jax.sweeps.plan import LOG
+from flan_jax.sweeps.plan import LOG, STATE
 from flan_jax.sweeps.running import states
 from flan_jax.sweeps.running.launchers import local, slurm, slurm_queue
 from flan_jax.sweeps.running.launchers.settings import Settings
@@ -247,6 +248,20 @@ def test_a_run_of_two_nodes_that_died_after_its_last_step_is_only_evaluated(tmp_
   slurm.launch(plan, plan.runs, Settings(nodes=2), Watch(plan))
   assert ends(plan) == {"one": "finished"}
   assert not (run.folder / "there").exists()
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_a_run_that_was_killed_on_another_node_is_told_and_gone_on_with_at_once(tmp_path):
+  """For a minute or two its files look as if somebody were at it still."""
+  plan = plan_of(tmp_path, {"one": WHOLE})
+  (run,) = plan.runs
+  kept = {"state": "running", "config": run.config, "stage": "train", "stages": {}, "host": "killed"}
+  (run.folder / STATE).write_text(json.dumps({**kept, "launcher": "slurm"}))
+  assert folders.runs_to_do(plan) == []
+  with pytest.raises(FlanJaxError, match=r"1 of 1 runs did not come to an end \(one: Slurm knows no job"):
+    slurm._check_ends(plan.runs, {})
+  slurm.launch(plan, [], Settings(), Watch(plan))
+  assert ends(plan) == {"one": "finished"}
 
 
 @pytest.mark.slow

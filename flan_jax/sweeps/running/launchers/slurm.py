@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError, first_of
 from flan_jax.sweeps.plan import LOCK, Plan, PlannedRun
-from flan_jax.sweeps.running import locks, states
+from flan_jax.sweeps.running import execution, locks, states
 from flan_jax.sweeps.running.launchers import slurm_queue
 from flan_jax.sweeps.running.launchers.settings import Settings
-from flan_jax.sweeps.running.launchers.slurm_job import RunJob
+from flan_jax.sweeps.running.launchers.slurm_job import NAME, RunJob
 
 _ARRAY = 1000  # Slurm's MaxArraySize is 1001 where nobody changed it
 _DAY = 24 * 60
@@ -56,7 +56,8 @@ def launch(
     if lock is None:
       raise FlanJaxError(f"{plan.folder}: another 'flan-jax sweep' is at it; wait for it, or give another --model_dir")
     queued = _queued(plan)
-    new = [run for run in runs if run.name not in queued]
+    names = {run.name for run in runs}
+    new = [run for run in plan.runs if run.name not in queued and (run.name in names or _is_in_a_job(run))]
     for start in range(0, len(new), _ARRAY):
       with _undisturbed():
         _submit(plan, new[start : start + _ARRAY], settings)
@@ -96,6 +97,12 @@ def _queued(plan: Plan) -> list[str]:
   if queued:
     _say(f"{len(queued)} runs are in the queue already: {first_of([f'{name} ({jobs[name]})' for name in queued])}")
   return queued
+
+
+def _is_in_a_job(run: PlannedRun) -> bool:
+  """Whether its files say so. Where Slurm knows of no such job any more, it was killed, on a node of which the files
+  will show that only when nothing has been heard of it for long enough."""
+  return states.state_of(run) == "running" and execution.read_state(run.folder).get("launcher") == NAME
 
 
 @contextlib.contextmanager
@@ -197,7 +204,7 @@ def _check_ends(runs: Sequence[PlannedRun], jobs: Mapping[str, slurm_queue.Job])
   """Raises FlanJaxError if a job is gone and its run has neither been finished nor failed by itself."""
   lost = []
   for run in runs:
-    if states.state_of(run) in ("waiting", "stopped"):
+    if states.state_of(run) in ("waiting", "stopped") or _is_in_a_job(run):
       job = jobs.get(run.name)
       told = str(job) if job else "Slurm knows no job"
       lines = states.last_lines(job.output, 1) if job and job.state != "CANCELLED" else ()

@@ -12,6 +12,8 @@ import sys
 
 from flan_jax.sweeps.running import child_processes
 
+NAME = "slurm"  # in state.json
+
 
 @dataclasses.dataclass
 class RunJob:
@@ -28,7 +30,7 @@ class RunJob:
   def __call__(self) -> None:
     """Ends the process, with the exit code of what it did."""
     process = int(os.environ.get("SLURM_PROCID", "0"))
-    part = ["--follow", str(process)] if process else ["--launcher", "slurm"]
+    part = ["--follow", str(process)] if process else ["--launcher", NAME]
     argv = [sys.executable, "-m", "flan_jax.sweeps.running.execution", self.folder, "--parent", str(os.getpid()), *part]
     # Slurm may send USR2, before the time is up, to all that a job runs; it is for this process, and would end others.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
