@@ -339,6 +339,8 @@ def shaping_content(source: sources.Source) -> dict[str, object]:
   and never trained on has no part in it; what lends instructions is `instructions.manner_content`'s.
   """
   content = _shaping(source.spec)
+  if source.publishes:  # the keys of others stay as they were before this decided anything
+    content["published"] = "for training"
   return {**content, "original": _shaping(source.original.spec)} if source.original else content
 
 

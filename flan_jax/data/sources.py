@@ -115,6 +115,11 @@ class Source:
     return None if original is None else lambda index: original(int(self.rows[index]))
 
   @property
+  def publishes(self) -> bool:
+    """Whether its publisher may give solved examples; nothing is read."""
+    return hasattr(self._rows, "exemplars")
+
+  @property
   def records(self) -> int:
     """How many records there are, malformed ones too; found without reading them."""
     return len(self._rows)
@@ -153,8 +158,13 @@ class Source:
     return self._published("negatives")
 
   def _published(self, what: str) -> tuple[Example, ...]:
-    records = getattr(self._rows, what, lambda: ())()
-    return tuple(Example(f"{what}/{i}", self._fields(record)) for i, record in enumerate(records))
+    found = []
+    for i, record in enumerate(getattr(self._rows, what, lambda: ())()):
+      try:
+        found.append(Example(f"{what}/{i}", self._fields(record)))
+      except (ValueError, readers.NoExample) as error:
+        raise errors.FlanJaxError(f"{self._rows.file}: {what}/{i}: {error}") from None
+    return tuple(found)
 
   @functools.cached_property
   def _scanned(self) -> tuple[np.ndarray, Lost]:

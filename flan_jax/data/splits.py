@@ -3,7 +3,8 @@
 What decides is the question, where the type says what that is (`bare`, the fields that a prompt shows): a question with
 several answers stands on one side with all of them. Of another type all fields decide. What several tasks make of one
 record (PromptSource's templates of a dataset, a task and the one that asks the other way round) stands on one side,
-too. Not known is what rendered prompts were made of (P3's files): two files of a dataset decide by their own texts.
+too. What the publisher solves in prompts is for training, whatever a draw says: it stands in the prompts of others. Not
+known is what rendered prompts were made of (P3's files): two files of a dataset decide by their own texts.
 """
 
 import dataclasses
@@ -57,6 +58,8 @@ def _split(source: sources.Source) -> Splits:
   threshold = 10_000 if source.spec.evaluation_only else round(source.spec.held_out_percent * 100)
   draw_of = (draws.draw(10_000, "held_out", int(key)) for key in deciding)
   held_out = np.fromiter((drawn < threshold for drawn in draw_of), bool, len(deciding))
+  if not source.spec.evaluation_only:
+    held_out &= ~np.isin(deciding, _published(source if source.original is None else source.original))
   return Splits(
     train=np.flatnonzero(~held_out).astype(np.int32),
     held_out=np.flatnonzero(held_out).astype(np.int32),
@@ -74,12 +77,24 @@ def _deciding(source: sources.Source) -> UInt64[np.ndarray, " n"]:
   return np.where(theirs[at] == source.rows, split(source.original).deciding[at], own)
 
 
+def _published(source: sources.Source) -> UInt64[np.ndarray, " m"]:
+  """What decides for the publisher's solved examples and the wrongly solved ones, whose explanations solve them."""
+  shown = (*source.exemplars, *source.negatives)
+  return np.fromiter(map(_asked(source), shown), np.uint64, len(shown))
+
+
 def _own(source: sources.Source) -> Callable[[int], int]:
   """What decides for an example, by its index."""
   if source.made_of is not None:
     return lambda i: draws.hash64(source.made_of(i))
+  asked = _asked(source)
+  return lambda i: asked(source[i])
+
+
+def _asked(source: sources.Source) -> Callable[[sources.Example], int]:
+  """A hash of what an example asks."""
   kind = specs.get_type(source.spec.type)
   asking = templates.variables(kind.bare) - templates.variables(kind.target) - {"choices", "rationale"}
   if not asking:
-    return lambda i: content(source[i].fields)
-  return lambda i: content({name: value for name, value in source[i].fields.items() if name in asking})
+    return lambda example: content(example.fields)
+  return lambda example: content({name: value for name, value in example.fields.items() if name in asking})

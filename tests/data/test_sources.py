@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flan_jax import errors
-from flan_jax.data import readers, sources, specs, splits
+from flan_jax.data import readers, rendering, sources, specs, splits
 from flan_jax.data.readers import generated
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(str.strip)
@@ -17,6 +17,9 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 def spec_of(reader, **changes) -> specs.TaskSpec:
   values = {"name": "t.t", "collection": "t", "reader": reader, "type": "reasoned_question", "cluster": "c"}
   return specs.TaskSpec(**{**values, **changes})
+
+
+ANSWER = {"answer": "output"}
 
 
 def test_columns_become_the_types_fields(toy):
@@ -205,6 +208,40 @@ def test_a_question_with_several_answers_stands_on_one_side(tmp_path):
   asked = [{source[i].fields["question"] for i in side.tolist()} for side in (parts.train, parts.held_out)]
   assert asked[0].isdisjoint(asked[1])
   assert min(map(len, asked)) > 5
+
+
+def test_no_copy_under_another_number_straddles_the_split_of_promptsources_templates(tmp_path):
+  template = {"name": "ask", "jinja": "{{ q }} ||| {{ a }}"}
+  (tmp_path / "t.yaml").write_text(json.dumps({"dataset": "d", "templates": {"1": template}}), "utf-8")
+  rows = [{"idx": i, "pairID": f"{i}a", "q": f"what is {i % 100}?", "a": str(i % 100)} for i in range(300)]
+  (tmp_path / "f.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+  spec = spec_of({"promptsource": "t.yaml", "template": "ask", "rows": {"jsonl": "f.jsonl"}})
+  source = sources.open_source(
+    dataclasses.replace(spec, type="prompted", fields=ANSWER, held_out_percent=30.0), tmp_path
+  )
+  parts = splits.split(source)
+  asked = [{source[i].fields["input"] for i in side.tolist()} for side in (parts.train, parts.held_out)]
+  assert asked[0].isdisjoint(asked[1])
+  assert len(asked[0] | asked[1]) == 100
+  assert min(map(len, asked)) > 10
+
+
+@pytest.mark.parametrize("evaluation_only", [False, True])
+def test_what_the_publisher_solves_in_prompts_is_never_held_out(tmp_path, evaluation_only):
+  instances = [{"id": f"t-{i}", "input": f"question {i % 100} ", "output": [f"{i}"]} for i in range(200)]
+  solved, wrong = ([{"input": f"question {i}", "output": "x"} for i in range(at, 100, 4)] for at in (0, 1))
+  file = {"Definition": ["Answer."], "Positive Examples": solved, "Negative Examples": wrong, "Instances": instances}
+  (tmp_path / "t.json").write_text(json.dumps(file), "utf-8")
+  spec = spec_of({"natural_instructions": "t.json"})
+  spec = dataclasses.replace(spec, type="natural_instruction", fields=ANSWER, held_out_percent=40.0)
+  spec = dataclasses.replace(spec, evaluation_only=evaluation_only)
+  source = sources.open_source(spec, tmp_path)
+  held_out = {source[i].fields["input"] for i in splits.split(source).held_out}
+  shown = {example.fields["input"] for example in (*source.exemplars, *source.negatives)}
+  assert len(shown) == 50
+  assert held_out == {f"question {i}" for i in range(100)} if evaluation_only else held_out.isdisjoint(shown)
+  assert len(held_out) > 8
+  assert rendering.shaping_content(source)["published"]  # so that no store of another split stands for this one
 
 
 def test_what_is_held_out_of_a_task_is_held_out_of_the_one_that_asks_the_other_way_round(tmp_path, monkeypatch):

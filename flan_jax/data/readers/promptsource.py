@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -76,8 +77,10 @@ class RenderedRows:
     return _columns(_unescaped(parts), [choice for choice in _unescaped(choices or []) if choice])
 
   def original(self, row: int) -> str:
-    """The record that all templates of the dataset are rendered over."""
-    return json.dumps(self._rows.read(row), sort_keys=True, default=str)
+    """What the record says that all templates of the dataset are rendered over: all but its number or name."""
+    record = self._rows.read(row)
+    said = {column: value for column, value in record.items() if not _NAMES_A_RECORD.fullmatch(column)}
+    return json.dumps(said or record, sort_keys=True, default=str)
 
   def id(self, row: int) -> str:
     """The record's."""
@@ -88,8 +91,9 @@ class RenderedRows:
     return self._rows.place(row)
 
   def fingerprint(self) -> str:
-    """Of the template and of the records."""
-    own = "\x1f".join((self._template.id, self._template.jinja, self._template.answer_choices))
+    """Of the template and of the records, and of what tells these apart."""
+    template = (self._template.id, self._template.jinja, self._template.answer_choices)
+    own = "\x1f".join((*template, _NAMES_A_RECORD.pattern))
     return f"{xxhash.xxh3_64_intdigest(f'{own}{self._rows.fingerprint()}'.encode('utf-8', 'surrogatepass')):016x}"
 
 
@@ -122,6 +126,13 @@ def read_templates(path: pathlib.Path) -> TemplateFile:
   return _read(path, status.st_mtime_ns, status.st_size)
 
 
+# The columns that publishers number records by (idx, uid, pairID, question_id, the index that pandas writes). By their
+# names alone, so that a record decides for itself, whatever else is in the file. A column of such a name that says
+# something (answer_idx) does no harm: records that differ in it alone then stand on one side. Only the record's own
+# columns, not those within one: there, `id` may be Indonesian.
+_NAMES_A_RECORD = re.compile(
+  r"(?i:(?:.*[_ -])?(?:id|idx|ind|index|uid|guid|uuid)|[pq]id)|.*[a-z](?:ID|Id)|__index_level_\d+__|Unnamed: 0"
+)
 _PARTED = "|||"  # between input and target, and between answer choices
 # What PromptSource writes for it in a record's own text; the templates of multi_news split documents by it.
 _ESCAPED = "3ed2dface8203c4c9dfb1a5dc58e41e0"

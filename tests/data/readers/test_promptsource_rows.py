@@ -70,6 +70,28 @@ def test_columns_come_through_whole(tmp_path_factory, given_text, said, choices,
 
 
 @pytest.mark.parametrize(
+  ("column", "names"),
+  [
+    *((column, True) for column in ("id", "ID", "idx", "uid", "guid", "index", "ind", "question_id", "pairID", "qid")),
+    *((column, True) for column in ("exampleId", "doc-id", "Unnamed: 0", "__index_level_0__")),
+    *(
+      (column, False) for column in ("text", "valid", "paid", "grid", "kind", "COVID", "reindexed", "id_text", "number")
+    ),
+  ],
+)
+def test_what_numbers_a_record_does_not_tell_it_from_its_copy(tmp_path, column, names):
+  rows = opened(tmp_path, "{{ q }} ||| {{ q }}", [{"q": "a", column: 1}, {"q": "a", column: 2}, {"q": "b", column: 1}])
+  first, second, other = map(rows.original, range(3))
+  assert (first == second) == names
+  assert other not in (first, second)
+
+
+def test_a_record_that_is_numbers_alone_is_told_by_them(tmp_path):
+  rows = opened(tmp_path, "{{ id }} ||| {{ id }}", [{"id": 1}, {"id": 2}])
+  assert rows.original(0) != rows.original(1)
+
+
+@pytest.mark.parametrize(
   ("template", "reason"),
   [
     ("{% if label == 1 %}{{ text }} ||| yes{% endif %}", "no input"),
