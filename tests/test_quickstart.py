@@ -49,7 +49,12 @@ def test_stopped_while_it_trains_it_evaluates_nothing(clone, number):
   """A terminal's Ctrl-C goes to all that runs there; else the next start would find results and remove the run."""
   (clone / "slow").touch()
   started = subprocess.Popen(
-    ["bash", "scripts/quickstart.sh"], cwd=clone, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ["bash", "scripts/quickstart.sh"],
+    cwd=clone,
+    stdout=subprocess.PIPE,
+    text=True,
+    start_new_session=True,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what tests in the background ignore
   )
   assert started.stdout.readline() == "training\n"
   os.killpg(started.pid, number)
