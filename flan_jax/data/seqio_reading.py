@@ -47,7 +47,7 @@ def examples(request: Request, task_name: str, variant: int) -> Iterator[Example
 
   Raises:
     UsageError: no split 'train', no feature 'targets', or another vocabulary than the run's.
-    FlanJaxError: the user's code failed; says where.
+    FlanJaxError: the user's code failed, or gives what are no token ids; says where.
   """
   try:
     yield from _examples(request, task_name, variant)
@@ -65,8 +65,8 @@ def vocabulary_files(task: seqio.Task) -> set[str]:
 
 
 def _examples(request: Request, task_name: str, variant: int) -> Iterator[Example]:
-  task = tasks(request.module, request.name)[task_name].task
-  _require_fit(task, request.vocabulary())
+  task, vocabulary = tasks(request.module, request.name)[task_name].task, request.vocabulary()
+  _require_fit(task, vocabulary)
   seed = draws.draw(_LARGEST_SEED, request.render_seed, task_name, variant, "SeqIO seed")
   for set_seed in (tf.random.set_seed, np.random.seed, random.seed):
     set_seed(seed)
@@ -76,9 +76,11 @@ def _examples(request: Request, task_name: str, variant: int) -> Iterator[Exampl
     sequence_length=lengths, split="train", shuffle=False, seed=seed, num_epochs=1, trim_output_features=False
   )
   absent = {feature: np.zeros(0, np.int32) for feature in prepare.FEATURES if feature not in task.output_features}
-  for example in dataset.as_numpy_iterator():
+  for number, example in enumerate(dataset.as_numpy_iterator()):
     # A column that is no output feature may be there too, as text.
     columns = {**example, **absent}
+    for feature in prepare.FEATURES:
+      _require_ids(f"SeqIO task {task_name}, example {number}: {feature}", columns[feature], vocabulary)
     tokens = {feature: _clean(columns[feature]) for feature in prepare.FEATURES}
     yield Example(room.refusal(len(tokens["inputs"]), len(tokens["targets"])) or "kept", tokens)
 
@@ -111,6 +113,21 @@ def _same_ids(theirs: seqio.Vocabulary, vocabulary: Vocabulary) -> bool:
 def _digest(path: str) -> str:
   with tf.io.gfile.GFile(path, "rb") as file:
     return hashlib.sha256(file.read()).hexdigest()
+
+
+def _require_ids(where: str, tokens: np.ndarray, vocabulary: Vocabulary) -> None:
+  """Any other number would be another one in the store, whose ids are as narrow as the vocabulary allows."""
+  if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
+    raise errors.FlanJaxError(
+      f"{where} is of type {tokens.dtype} and shape {list(tokens.shape)}, not a list of token ids; "
+      "the task's last preprocessor has to give int32 of rank 1"
+    )
+  outside = tokens[(tokens < 0) | (tokens >= vocabulary.size)]
+  if len(outside):
+    raise errors.FlanJaxError(
+      f"{where} holds {outside[0]}, which is no id of {vocabulary.path} (0 to {vocabulary.size - 1}); "
+      "the task's preprocessors have to leave out padding and ids of other vocabularies"
+    )
 
 
 def _clean(tokens: np.ndarray) -> np.ndarray:

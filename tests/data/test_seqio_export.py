@@ -150,6 +150,7 @@ def test_a_failing_module_is_told_with_its_traceback(vocabulary, tmp_path, folde
     ("mine", "no_such_module", "no_such_module"),
     ("mine_bytes", "my_tasks", "mine_bytes tokenises targets with .*ByteVocabulary.*VOCABULARY"),
     ("mine_test_only", "my_tasks", "mine_test_only has no split 'train', only test"),
+    ("mine/../../escaped", "my_tasks", "'mine/../../escaped': its stores' folder needs a name without '/'"),
   ],
 )
 def test_mistakes_are_usage_errors(vocabulary, tmp_path, here, name, module, message):
@@ -164,6 +165,31 @@ def test_an_error_of_the_users_code_names_the_task_and_leaves_nothing(vocabulary
   ):
     export("mine_failing", vocabulary, tmp_path)
   assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_ids_that_the_vocabulary_has_not_are_refused(vocabulary, tmp_path, here):
+  with pytest.raises(errors.FlanJaxError, match=r"^SeqIO task mine_padded, example 0: targets holds -1, "):
+    export("mine_padded", vocabulary, tmp_path)
+  assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+  ("ids", "told"),
+  [
+    (np.array([5, 10**6]), r"holds 1000000, which is no id of .*\.model \(0 to \d+\)"),
+    (np.array([5.0]), r"is of type float64 and shape \[1\], not a list of token ids"),
+    (np.array([[5]]), r"is of type int64 and shape \[1, 1\], not"),
+    (np.array(5), r"and shape \[\], not"),
+    (np.array([b"text"], object), "is of type object and"),
+  ],
+)
+def test_what_is_no_list_of_ids_is_told(vocabulary, ids, told):
+  from flan_jax.data import seqio_reading
+
+  seqio_reading._require_ids("targets", np.array([0, vocabulary.size - 1]), vocabulary)
+  seqio_reading._require_ids("targets", np.zeros(0, np.int32), vocabulary)
+  with pytest.raises(errors.FlanJaxError, match=told):
+    seqio_reading._require_ids("targets", ids, vocabulary)
 
 
 def test_progress_says_what_each_task_holds(vocabulary, tmp_path, here):

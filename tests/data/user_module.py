@@ -49,6 +49,9 @@ def clock(dataset):
   return dataset.map(
     lambda row: {{**row, "inputs": tf.ensure_shape(tf.numpy_function(timed, [row["inputs"]], tf.string), [])}})
 
+def padded(dataset):
+  return dataset.map(lambda row: {{**row, "targets": tf.concat([row["targets"], [-1]], 0)}})
+
 def add(name, texts, *more, features=features, splits=("train",), before=(), source=None):
   source = source or functools.partial(rows, name, texts)
   seqio.TaskRegistry.add(
@@ -62,9 +65,11 @@ add("mine_clock", TEXTS * 4, before=[clock])
 add("mine_late", (), source=late)
 add("mine_targets", TEXTS, seqio.preprocessors.append_eos, features={{"targets": features["targets"]}})
 add("mine_bytes", TEXTS, features={{**features, "targets": seqio.Feature(seqio.ByteVocabulary())}})
+add("mine_padded", TEXTS, padded)
 add("mine_test_only", TEXTS, splits=("test",))
 add("mine_failing", (), source=failing)
 seqio.MixtureRegistry.add("mine", [(name, lambda task: RATES[task.name]) for name in RATES])
+seqio.MixtureRegistry.add("mine/../../escaped", [("mine_bare", 1.0)])
 """
 TEXTS = [
   ("red", "apple"),
