@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from flan_jax import errors
 from flan_jax.data import limits, mixtures, rendering, sources, specs, splits, tokenising, vocabularies
+from flan_jax.data.value_shapes import NAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def user_tasks(module: str, name: str) -> list[UserTask]:
     name: what it registers.
 
   Raises:
-    UsageError: there is no such module, or it registers nothing of that name.
+    UsageError: there is no such module, it registers nothing of that name, or a name could not be that of a folder.
   """
   if os.getcwd() not in sys.path:
     sys.path.insert(0, os.getcwd())  # the flan-jax command does not put it there, `python -m` does
@@ -80,8 +81,13 @@ def user_tasks(module: str, name: str) -> list[UserTask]:
     raise errors.unknown_name("SeqIO task or mixture", name, (*tasks, *together), f"what {module} registers")
   provider = seqio.get_mixture_or_task(name)
   if isinstance(provider, seqio.Task):
-    return [UserTask(provider, 1.0)]
-  return [UserTask(task, float(provider.get_rate(task))) for task in provider.tasks]
+    found = [UserTask(provider, 1.0)]
+  else:
+    found = [UserTask(task, float(provider.get_rate(task))) for task in provider.tasks]
+  for called in (name, *(leaf.task.name for leaf in found)):
+    if not NAME.fits(called):
+      raise errors.UsageError(f"SeqIO task or mixture {called!r}: its stores' folder needs {NAME.name}; rename it")
+  return found
 
 
 def _build_task(name: str) -> seqio.Task:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flan_jax import errors
 from flan_jax.data import readers
-from flan_jax.data.value_shapes import FLAG, MAPPING, PERCENT, SCALAR, SCALARS, TEXT, TEXTS, WHOLE, Shape
+from flan_jax.data.value_shapes import FLAG, MAPPING, NAME, PERCENT, SCALAR, SCALARS, TEXT, TEXTS, WHOLE, Shape
 
 
 def check(where: str, entry: Mapping[str, Any], shapes: Mapping[str, Shape], may_be_null: Collection[str] = ()) -> None:
@@ -50,7 +50,8 @@ def check_fields(path: pathlib.Path, entry: Mapping[str, Any], fields: Iterable[
 _CHOICES = "choices"
 _CHOICE_KEYS: dict[str, Shape] = {"choice": TEXT, "first": WHOLE, "markers": TEXT}
 _SHAPES: dict[str, Shape] = {
-  **dict.fromkeys(("name", "type", "cluster", "category", "language", "origin", "licence", "citation"), TEXT),
+  "name": NAME,
+  **dict.fromkeys(("type", "cluster", "category", "language", "origin", "licence", "citation"), TEXT),
   **dict.fromkeys(("reader", "fields", "constants"), MAPPING),
   **dict.fromkeys(("metrics", "tags"), TEXTS),
   **dict.fromkeys(("evaluation_only", "inverted"), FLAG),

@@ -8,6 +8,7 @@ host can build any rows.
 
 import dataclasses
 import functools
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -125,10 +126,11 @@ class Stream:
         each target token's index (0 on padding). None for no such array.
 
     Raises:
-      FlanJaxError: no task has examples, or an example is longer than a row.
+      FlanJaxError: no task has examples, a rate is no finite number from 0 on, or an example is longer than a row.
     """
     # As given, for a process that makes the same stream.
     self._arguments = (stores, rates, shape, batch_rows, seed, window, objective, None, submixtures)
+    _require_rates(stores, rates)
     drawn = [(store, rate) for store, rate in zip(stores, rates, strict=True) if len(store) and rate > 0]
     if not drawn:
       raise errors.FlanJaxError(_nothing_to_train_on(stores))
@@ -330,6 +332,17 @@ class Held:
       return parts[0]
     row, task, inputs, targets = zip(*parts, strict=True)
     return np.concatenate(row), np.concatenate(task), Sequences.joined(inputs), Sequences.joined(targets)
+
+
+def _require_rates(stores: Sequence[TaskStore], rates: Sequence[int | float]) -> None:
+  for store, rate in zip(stores, rates, strict=True):
+    if not (math.isfinite(rate) and rate >= 0):
+      raise errors.FlanJaxError(f"{store.task}: the mixture gives it the rate {rate}, not a finite number from 0 on")
+  if not math.isfinite(sum(rates)):
+    raise errors.FlanJaxError(
+      f"the rates of {errors.first_of([store.task for store in stores])} have no finite sum; divide them all by one "
+      "number, since only their proportions count"
+    )
 
 
 def _nothing_to_train_on(stores: Sequence[TaskStore]) -> str:

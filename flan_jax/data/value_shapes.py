@@ -1,6 +1,7 @@
 """What a value of a YAML entry must be: a name for people, and the test."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,6 +35,13 @@ def _is_list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
   return lambda value: isinstance(value, list | tuple) and all(map(fits, value))
 
 
+# What becomes the name of a folder, and stays in the folder above.
+_IN_ITS_FOLDER = re.compile(r"(?!\.|.*\.\.)[^/\\\x00-\x1f\x7f]+")
+
+NAME = Shape(
+  "a name without '/', '\\', '..', a leading '.' or control characters",
+  lambda value: isinstance(value, str) and bool(_IN_ITS_FOLDER.fullmatch(value)),
+)
 TEXT = Shape("a text", lambda value: isinstance(value, str))
 SCALAR = Shape("a text or a number", _is_scalar)
 TEXTS = Shape("a list of texts, such as [a, b]", _is_list_of(lambda value: isinstance(value, str)))

@@ -96,6 +96,13 @@ def test_an_unknown_name_is_told_the_nearest(toy, find, name, told):
     ("- {name: t, reader: {}, type: [nli], cluster: c}", r"task 't': type is \['nli'\], not a text"),
     ("- {name: t, reader: {jsonl: f}, type: reasoned_qestion, cluster: c}", "task 't'.*Nearest: reasoned_question"),
     ("- {discover: p4}", "discover: 'p4' is none of"),
+    *(
+      (
+        f"- {{name: '{name}', reader: {{jsonl: f}}, type: reasoned_question, cluster: c}}",
+        "name is .*, not a name without",
+      )
+      for name in ("../../../escaped", "a/b", "a..b", ".a", "", "a\\b")
+    ),
   ],
 )
 def test_a_mistake_in_a_file_is_told_with_its_place(tmp_path, monkeypatch, text, told):

@@ -292,6 +292,20 @@ def test_impossible_shards_and_positions_are_refused(stream):
     stream.batch(Position(0, 10_000))
 
 
+@pytest.mark.parametrize(
+  ("rate", "told"),
+  [
+    (float("inf"), r"^t\.1: the mixture gives it the rate inf, not a finite number"),
+    (float("nan"), r"^t\.1: .* rate nan"),
+    (-1.0, r"^t\.1: .* rate -1\.0"),
+    (1e308, "no finite sum"),
+  ],
+)
+def test_rates_that_are_no_proportions_are_refused(stores, rate, told):
+  with pytest.raises(errors.FlanJaxError, match=told):
+    Stream(stores, [1e308, rate, 1.0], SHAPE, ROWS, 0)
+
+
 @pytest.mark.parametrize("kind", [None, *CORRUPTED])
 def test_each_target_token_has_the_submixture_of_its_task(stores, kind):
   """And the batch is otherwise the one without; batches that go on into another window, shards and pickled streams
