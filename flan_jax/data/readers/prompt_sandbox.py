@@ -6,10 +6,11 @@ iteration, call and text is charged, so that nested loops or doubling texts end 
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView
 from typing import Any
 
 import jinja2
+import jinja2.filters
 import jinja2.sandbox
 from jinja2 import nodes
 from jinja2.runtime import Context, Namespace, missing
@@ -85,7 +86,9 @@ class _Rendering(threading.local):
       value = waiting.pop()
       if isinstance(value, str):
         self.charge(len(value))
-      elif isinstance(value, list | tuple):
+      elif isinstance(value, range):
+        self.charge(ELEMENT * len(value))
+      elif isinstance(value, list | tuple | MappingView):
         self.charge(ELEMENT * (len(value) + 1))
         waiting.extend(value)
       elif isinstance(value, Mapping):
@@ -146,8 +149,12 @@ class _Environment(jinja2.sandbox.SandboxedEnvironment):
     _RENDERING.charge(STEP)
     _RENDERING.charge_values(*args, *kwargs.values())
     owner = getattr(__obj, "__self__", None)
+    if isinstance(owner, list | tuple):
+      _charge_list_method(owner, __obj.__name__)
     if isinstance(owner, str):
       _RENDERING.charge(len(owner))
+      if __obj.__name__ in ("strip", "lstrip", "rstrip") and args:
+        _RENDERING.charge(len(owner) * len(str(args[0])))
       if __obj.__name__ == "replace" and len(args) > 1:
         _RENDERING.charge(owner.count(str(args[0])) * len(str(args[1])))
       if __obj.__name__ == "join" and args:
@@ -166,8 +173,16 @@ class _Environment(jinja2.sandbox.SandboxedEnvironment):
     return super().call_binop(context, operator, left, right)
 
 
+def _charge_list_method(owner: list | tuple, name: str) -> None:
+  """Charges for what a method looks at or moves; appending does neither, and templates collect texts so."""
+  if name in ("count", "index", "remove"):
+    _RENDERING.charge_values(owner)
+  elif name != "append":
+    _RENDERING.charge(len(owner))
+
+
 class _Charged(NodeTransformer):
-  """Puts a charge on what a template loops over, keeps, compares and puts together."""
+  """Puts a charge on what a template loops over, keeps, cuts out, compares and puts together."""
 
   def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 (Jinja's name)
     self.generic_visit(node)
@@ -193,7 +208,7 @@ class _Charged(NodeTransformer):
     # answer_choices[label]; a literal -1 is the last choice, and is meant.
     if of_choices and computed and not isinstance(node.arg, nodes.Slice):
       node.arg = _filtered("charged_label", node.arg)
-    return node
+    return _filtered("charged", node) if isinstance(node.arg, nodes.Slice) else node
 
   def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
     self.generic_visit(node)
@@ -270,7 +285,8 @@ def _choice(context: Context, values: Iterable[Any]) -> Any:
 def _most_frequent(values: Iterable[Any]) -> list[Any]:
   """Those values that are there most often, in their order."""
   counts = Counter(_taken(values))
-  return [value for value, count in counts.items() if count == max(counts.values())]
+  most = max(counts.values(), default=0)
+  return [value for value, count in counts.items() if count == most]
 
 
 def _format(text: str, *args: Any) -> str:
@@ -282,6 +298,38 @@ def _replaced(text: Any, old: Any, new: Any, count: int = -1) -> str:
   text, old, new = str(text), str(old), str(new)
   _RENDERING.charge(text.count(old) * len(new))
   return text.replace(old, new, count)
+
+
+def _rounded(value: Any, precision: int = 0, method: str = "common") -> Any:
+  if not isinstance(precision, int) or abs(precision) > 20:
+    raise ValueError("round is asked for more than 20 digits")
+  return jinja2.filters.do_round(value, precision, method)
+
+
+def _trimmed(value: Any, chars: Any = None) -> str:
+  if chars is not None:
+    _RENDERING.charge(len(str(value)) * len(str(chars)))
+  return jinja2.filters.do_trim(value, chars)
+
+
+@jinja2.pass_environment
+def _summed(environment: jinja2.Environment, values: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
+  if not isinstance(start, int | float):
+    raise ValueError("sum adds numbers, so it starts with one")
+  return jinja2.filters.sync_do_sum(environment, values, attribute, start)
+
+
+def _charged_test(function: Callable[..., Any]) -> Callable[..., Any]:
+  """A test, charged like a filter: `l | select('in', many)` calls it for each of l."""
+  wants_environment = getattr(function, "jinja_pass_arg", None) is not None  # no test of Jinja's wants another
+
+  @jinja2.pass_context
+  def charged(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+    _RENDERING.charge(STEP)
+    _RENDERING.charge_values(value, *args, *kwargs.values())
+    return function(*((context.environment,) if wants_environment else ()), value, *args, **kwargs)
+
+  return charged
 
 
 def _charged_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -383,11 +431,15 @@ class StrictEnvironment(_Environment):
 def _furnished(environment: _Environment) -> _Environment:
   """The environment with only the filters and functions that are known to be harmless, each charged."""
   known = environment.filters
-  own = {"format": _format, "replace": _replaced, "most_frequent": _most_frequent}
+  own = {
+    **{"format": _format, "replace": _replaced, "most_frequent": _most_frequent},
+    **{"round": _rounded, "trim": _trimmed, "sum": _summed},
+  }
   kept = {name: own.get(name, known.get(name)) for name in (*_FILTERS, *own)}
   environment.filters = {name: _charged_filter(name, function) for name, function in kept.items()}
   environment.filters |= {"choice": _choice, "random": _choice, "charged": _kept, "charged_each": _each}
   environment.filters["charged_label"] = _label
+  environment.tests = {name: _charged_test(function) for name, function in environment.tests.items()}
   environment.globals = {
     "range": jinja2.sandbox.safe_range,  # at most 100,000 numbers
     "zip": zip,

@@ -69,6 +69,18 @@ def test_no_way_out(template):
     "{% set n = namespace(x='x' * 9999) %}{% for i in range(9999) %}{{ n.x.join(range(9999)) }}{% endfor %}",
     "{% for i in range(99999) %}{{ range(99999) | join('x') }}{% endfor %}",
     "{% for i in range(99999) %}{{ range(99999) | map('string') | list }}{% endfor %}",
+    "{{ 1.5 | round(20000000, 'floor') }}",
+    "{{ 1 | round(-20000000) }}",
+    "{{ ('a' * 100000).strip('b' * 100000 ~ 'a') }}",
+    "{{ ('a' * 100000) | trim('b' * 100000 ~ 'a') }}",
+    "{{ ('a' * 100000) | trim(chars='b' * 100000 ~ 'a') }}",
+    "{% set l = range(9000) | list %}{% for i in range(1999) %}{% if l.count(-1) %}{% endif %}{% endfor %}",
+    "{% set l = range(9000) | list %}{{ range(1999) | select('in', l) | list | length }}",
+    "{% set l = range(9000) | list %}{% for i in range(1999) %}{% if i is in l %}{% endif %}{% endfor %}",
+    "{% set l = range(9000) | list %}{% for i in range(1999) %}{% if l[1:] %}{% endif %}{% endfor %}",
+    "{% set l = range(9000) | list %}{% for i in range(1999) %}{% if l.insert(0, 1) %}{% endif %}{% endfor %}",
+    "{% for i in range(99999) %}{% if range(99999) | list %}{% endif %}{% endfor %}",
+    "{% set l = [[1, 2, 3]] * 2000 %}{{ l | sum(start=[]) | length }}",
     "{{ numbers.append(numbers) }}{% for i in range(99) %}{{ numbers.append(numbers) }}{% endfor %}{{ numbers }}",
   ],
 )
@@ -77,6 +89,18 @@ def test_work_is_bounded(monkeypatch, template):
   with pytest.raises((errors.FlanJaxError, ValueError)) as told:
     rendered(template)
   assert str(told.value)
+
+
+def test_bounds_leave_what_templates_do_as_it_is():
+  texts = [f"text {i} " * 20 for i in range(200)]
+  collected = "{% set l = [] %}{% for t in texts %}{{ l.append(t) or '' }}{% endfor %}{{ l | length }}"
+  assert rendered(collected, texts=texts) == "200"
+  assert rendered("{{ numbers | sum }} {{ [{'a': 2}] | sum(attribute='a') }} {{ 2.345 | round(2) }}") == "6 2 2.35"
+  assert rendered("{{ 7 | round(method='floor') }} {{ ' a ' | trim }} {{ '-a-' | trim('-') }}") == "7.0 a a"
+  assert rendered("{{ numbers | select('odd') | list }}{{ numbers[1:] }}{{ 2 is in numbers }}") == "[1, 3][2, 3]True"
+  assert rendered("{{ x is defined }}{{ text is defined }}{{ 'upper' is filter }}{{ [] | most_frequent }}") == (
+    "FalseTrueTrue[]"
+  )
 
 
 def test_a_column_that_is_not_there_is_told_and_a_list_that_is_too_short_is_not():
