@@ -177,17 +177,36 @@ class JsonFile:
 
 
 def parsed(content: bytes) -> Any:
-  """The value of a piece of JSON. Raises ValueError with the reason, whatever the bytes are."""
+  """The value of a piece of JSON, of at most 200 levels. Raises ValueError with the reason, whatever the bytes are."""
   try:
     value = json.loads(content.decode("utf-8"))
   except UnicodeDecodeError as error:
     raise ValueError(f"not UTF-8 (byte {error.start} of the record)") from None
   except RecursionError:
     raise ValueError("nested too deeply") from None
-  # Half a surrogate pair can be written with \u, but it is no text: encoding it would fail far from here.
-  if b"\\u" in content and _HALF_PAIR.search(json.dumps(value, ensure_ascii=False)):
-    raise ValueError("half a surrogate pair (\\ud800 to \\udfff alone) is no text")
+  # What is parsed here may be parsed or written again where less of the stack is left.
+  if content.count(b"[") + content.count(b"{") > _LEVELS and _is_deep(value):
+    raise ValueError(f"nested too deeply: {_LEVELS} levels are read")
+  if b"\\u" in content:
+    check_text(json.dumps(value, ensure_ascii=False))
   return value
+
+
+def check_text(text: str) -> None:
+  """Raises ValueError for half a surrogate pair: \\u can write it, but encoding it would fail far from here."""
+  if _HALF_PAIR.search(text):
+    raise ValueError("half a surrogate pair (\\ud800 to \\udfff alone) is no text")
+
+
+def _is_deep(value: Any) -> bool:
+  level = [value]
+  for _ in range(_LEVELS):
+    inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+    level = [one for values in inner for one in values]
+  return any(isinstance(one, dict | list) for one in level)
+
+
+_LEVELS = 200
 
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -166,7 +166,7 @@ def described(path: str | os.PathLike) -> dict[str, Any]:
   stop = _EXAMPLES.search(head)
   if stop and tail.rstrip().endswith(b"}"):
     try:
-      told = json.loads(head[: stop.start()] + b"}")
+      told = json_scanning.parsed(head[: stop.start()] + b"}")
     except ValueError:
       return _looked_through(pathlib.Path(path))
     licence = _LICENCE.search(tail)

@@ -16,7 +16,7 @@ import xxhash
 import yaml
 
 from flan_jax import errors
-from flan_jax.data.readers import number_columns
+from flan_jax.data.readers import json_scanning, number_columns
 from flan_jax.data.readers.rows import NoExample, Rows
 
 
@@ -74,6 +74,7 @@ class RenderedRows:
     listed = self._choices(json.loads(written), key) if self._choices else None
     choices = None if listed is None else [choice.strip() for choice in listed.split(_PARTED)]
     parts = self._render({**columns, "answer_choices": choices}, key).split(_PARTED)
+    json_scanning.check_text("".join((*parts, *(choices or ()))))  # templates can write what no record may hold
     return _columns(_unescaped(parts), [choice for choice in _unescaped(choices or []) if choice])
 
   def original(self, row: int) -> str:

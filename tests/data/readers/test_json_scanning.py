@@ -110,13 +110,20 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path):
     len(json_arrays.open_json({"json": "f.json", "rows": "data"}, tmp_path))
 
 
+@pytest.mark.parametrize("value", ["[" * 199 + "]" * 199, '"' + "[{" * 500 + '"', "[" + "[1]," * 500 + "[]]"])
+def test_many_brackets_are_no_depth(tmp_path, value):
+  (tmp_path / "f.json").write_text(f'[{{"a": {value}}}]', encoding="utf-8")
+  assert json_arrays.open_json({"json": "f.json"}, tmp_path).read(0) == {"a": json.loads(value)}
+
+
 @pytest.mark.parametrize(
   ("element", "reason"),
   [
     ("[1]", "a JSON object was expected, not list"),
     ('{"a": 01}', "Expecting ',' delimiter"),
     ('{"a": "\\ud800"}', "surrogate"),
-    ('{"a": ' + "[" * 99_999 + "]" * 99_999 + "}", "nested too deeply"),
+    *(('{"a": ' + "[" * n + "]" * n + "}", "nested too deeply") for n in (200, 500, 900, 99_999)),
+    ('{"a": ' * 201 + "1" + "}" * 201, "nested too deeply"),
   ],
 )
 def test_a_malformed_record_is_told_where_it_is(tmp_path, element, reason):

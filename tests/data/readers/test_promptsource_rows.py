@@ -86,6 +86,14 @@ def test_what_numbers_a_record_does_not_tell_it_from_its_copy(tmp_path, column, 
   assert other not in (first, second)
 
 
+@pytest.mark.parametrize("template", ['{{ "\\ud800" }} ||| {{ q }}', '{{ q }} ||| {{ "\\udc00" }}'])
+def test_half_a_surrogate_pair_of_the_templates_own_is_told(tmp_path, template):
+  with pytest.raises(ValueError, match="half a surrogate pair"):
+    opened(tmp_path, template, [{"q": "a"}]).read(0)
+  with pytest.raises(ValueError, match="half a surrogate pair"):
+    opened(tmp_path, "{{ q }} ||| {{ q }}", [{"q": "a"}], '{{ "\\ud800" }}').read(0)
+
+
 def test_a_record_that_is_numbers_alone_is_told_by_them(tmp_path):
   rows = opened(tmp_path, "{{ id }} ||| {{ id }}", [{"id": 1}, {"id": 2}])
   assert rows.original(0) != rows.original(1)
