@@ -3,8 +3,9 @@
 A step's folder, written by Orbax under another name and renamed when all is there, holds
   params/     the parameters by T5X's names,
   optimizer/  the optimizer's arrays by name (training/state.py),
-  record/     JSON: step, model, vocabulary, mixture, tasks, position, metrics, arrays {item: {name: [dtype, shape]}},
-              fingerprints {item: {name: digits}}, small_arrays {item: names in their order},
+  record/     JSON (see record_fields.py): step, model, vocabulary, mixture, tasks, position, metrics,
+              arrays {item: {name: [dtype, shape]}}, fingerprints {item: {name: digits}},
+              small_arrays {item: names in their order},
   files.json  size and xxh3 of every file in it.
 Orbax restores flipped bytes without a word (six of six bit flips in a data file). So the files are compared with
 files.json before they are read (damage.py) and each array's fingerprint afterwards (fingerprints.py), which also sees
@@ -25,6 +26,7 @@ from flan_jax import processes
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop.damage import DamagedError, damaged_arrays, damaged_files, strange_arrays, write_file_sums
 from flan_jax.interop.fingerprints import fingerprints
+from flan_jax.interop.record_fields import check_fields
 from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
 from flan_jax.interop.steps import CHECKPOINTS, RECORD, saved_steps
 from flan_jax.models.configs import T5Config
@@ -76,14 +78,10 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
     raise damaged(folder, faults)
   try:
     record = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
-    needed = ("step", "model", "arrays", "fingerprints", "small_arrays")
-    record = {**{name: record[name] for name in needed}, **record}
-    for item, kinds in record["arrays"].items():
-      if set(record["fingerprints"][item]) != set(kinds) or not set(record["small_arrays"][item]) <= set(kinds):
-        raise ValueError(f"its arrays of {item} are not those of its fingerprints")
+    check_fields(record)
     return record
-  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-    raise damaged(folder, [f"file {_RECORD_FILE}: {type(error).__name__}: {error}"]) from error
+  except (OSError, ValueError, RecursionError) as error:
+    raise damaged(folder, [f"file {_RECORD_FILE} cannot be read ({error})"]) from error
 
 
 def saved_config(folder: pathlib.Path, record: Mapping[str, Any]) -> T5Config:
@@ -137,6 +135,8 @@ def read_arrays(folder: pathlib.Path, wanted: Mapping[str, AbstractArrays]) -> d
   arrays: dict[str, Arrays] = {}
   strange = []
   for item, asked in wanted.items():
+    if item not in record["arrays"]:
+      raise damaged(folder, [f"{item} is missing"])
     abstract = _as_saved(asked, record["arrays"][item])
     _check_kinds(folder, item, abstract, record)
     large, small = _read(folder, item, abstract, record)

@@ -17,6 +17,7 @@ from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError
 from flan_jax.interop.fingerprints import fingerprints
 from flan_jax.interop.small_arrays import BUNDLE, unbundled
+from flan_jax.setting_types import fits
 
 FILES = "files.json"  # {'files': {name: [size, xxh3]} of every other file in the folder, 'sum': xxh3 of that}
 _TOLD = 5  # arrays named; one damaged file may hold hundreds
@@ -54,6 +55,8 @@ def damaged_files(folder: pathlib.Path, within: Collection[str] | None = None) -
     expected = content["files"]
     if content["sum"] != _sum_of(expected):
       return [f"file {FILES} has changed"]
+    if not fits(expected, dict[str, tuple[int, str]]):
+      return [f"file {FILES} cannot be read (it has no size and sum for each file)"]
   except FileNotFoundError:
     return [f"file {FILES} is missing"]
   except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:

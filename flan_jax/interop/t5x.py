@@ -49,7 +49,7 @@ class T5XTensors:
     self.scanned = any(map(is_scanned, map(self.home, self._homes)))
     self.config = _config(arrays.url, self.shapes(), self.scanned)
     check_shapes(arrays.url, self.config, self.shapes())
-    self.step = int(arrays.read(STEP)) if STEP in arrays else 0
+    self.step = _step(arrays)
     self._last: tuple[str, np.ndarray] | None = None
 
   def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -202,6 +202,22 @@ def _our_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(shape)
   a, b, c = shape
   return (a * b, c) if ".out." in name else (a, b * c)
+
+
+def _step(arrays: Arrays) -> int:
+  """Updates that T5X had done; 0 where it does not say."""
+  if STEP not in arrays:
+    return 0
+  shape, dtype = arrays.shape(STEP), arrays.dtype(STEP)
+  # Looked at before it is read: of an array that is not as small, `read` asks this very one whether zeros may be right.
+  fault = f"is a {dtype} of shape {list(shape)}" if shape not in ((), (1,)) or dtype.kind not in "iu" else ""
+  step = 0 if fault else arrays.read(STEP).item()
+  if fault or step < 0:
+    raise FlanJaxError(
+      f"{arrays.url}: cannot be read as a T5X checkpoint: its {STEP} {fault or f'is {step}'}, which counts no updates. "
+      "Take the checkpoint of another step"
+    )
+  return step
 
 
 def _config(where: str, shapes: Mapping[str, tuple[int, ...]], scanned: bool) -> T5Config:

@@ -9,12 +9,16 @@ import pytest
 from flan_jax.errors import FlanJaxError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop import loading
-from flan_jax.interop.damage import FILES, DamagedError, write_file_sums
+from flan_jax.interop.damage import FILES, DamagedError, _sum_of, write_file_sums
+from flan_jax.training import recovery
 from tests.interop.saved import RECORD, files_of, flip, save, state, wanted
 from tests.training.launching import randomly
 
 # Orbax leaves the futures of a failed read behind.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+NAME = "decoder.decoder_norm.scale"  # of a parameter
+DATA = {"data": {"rates": {"toy.a": 1.0}, "stores": {"toy.a": "toy.a-1"}}}  # what makes it a run's, among others
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +108,25 @@ def test_an_older_value_in_an_array_is_named(folder):
     (lambda record: record["model"].update(num_encoder_layers=20_000), "20,000 layers of the encoder"),
     (lambda record: record["model"].update(num_encoder_layers=2), "1 layers of the encoder, .*wanted 2"),
     (lambda record: record["model"].pop("emb_dim"), "emb_dim"),
-    (lambda record: record["fingerprints"].pop("params"), "record/metadata: KeyError"),
+    (lambda record: record["fingerprints"].pop("params"), "arrays of params are not those of its fingerprints"),
     (lambda record: record["fingerprints"]["params"].popitem(), "arrays of params are not those of its fingerprints"),
-    (lambda record: record.update(arrays=[]), "record/metadata: AttributeError"),
+    (lambda record: record.update(arrays=[]), "its field arrays must be {a text: "),
+    (lambda record: record.pop("step"), "its field step is missing"),
+    (lambda record: record.update(step="x"), "its field step must be a whole number"),
+    (lambda record: record.update(step=-5), "its field step has -5"),
+    (lambda record: record.update(model=[1]), "its field model must be"),
+    (lambda record: record.update(vocabulary="demo"), "its field vocabulary must be"),
+    (lambda record: record["vocabulary"].update(extra_ids="x"), "its field vocabulary must be"),
+    (lambda record: record.update(tasks=5), "its field tasks must be a list"),
+    (lambda record: record["arrays"]["params"].update({NAME: "abc"}), "its field arrays must be"),
+    (lambda record: record["arrays"]["params"].update({NAME: ["float32", [-1]]}), "its field arrays has -1"),
+    (lambda record: record["arrays"]["params"].update({NAME: ["float99", [16]]}), "dtype 'float99', which is none"),
+    (lambda record: record.update(data=5), "its field data must be"),
+    (lambda record: record.update(DATA), "its field store_dir is missing"),
+    (lambda record: record.update(DATA, store_dir="/", vocabulary=None), "its field vocabulary must be"),
+    (lambda record: record.update(DATA, store_dir="/", jumps=[{"step": 1}]), "its field jumps must be"),
+    (lambda record: record.update(DATA, store_dir="/", position={"window": 0, "row": -5}), "its field position has -5"),
   ],
-  ids=["unknown fields", "20000 layers", "a layer more", "no width", "no sums", "a sum less", "no names"],
 )
 def test_a_record_that_makes_no_checkpoint_is_an_error(change, message, folder):
   """Written so by another version or by hand: its sums are right."""
@@ -118,6 +136,28 @@ def test_a_record_that_makes_no_checkpoint_is_an_error(change, message, folder):
   write_file_sums(folder)
   with pytest.raises(FlanJaxError, match=message):
     loading.open_source(folder)
+
+
+def test_a_checkpoint_without_a_part_that_a_run_needs_is_damage(folder):
+  record = layout.read_record(folder)
+  for field in ("arrays", "fingerprints", "small_arrays"):
+    del record[field]["optimizer"]
+  (folder / "record" / "metadata").write_text(json.dumps(record))
+  write_file_sums(folder)
+  assert loading.load(folder).step == 5
+  with pytest.raises(DamagedError, match="optimizer is missing"):
+    layout.restore(folder, wanted())
+
+
+@pytest.mark.parametrize(
+  "files", [5, ["a"], {"record/metadata": 5}, {"record/metadata": None}, {"record/metadata": ["x", 1]}], ids=str
+)
+def test_sums_that_are_none_are_damage(files, folder):
+  """Although what they say of themselves is right."""
+  (folder / FILES).write_text(json.dumps({"files": files, "sum": _sum_of(files)}))
+  with pytest.raises(DamagedError, match=r"file files\.json cannot be read"):
+    loading.open_source(folder)
+  assert recovery.newest_whole(folder.parent.parent, {}) == (0, {5: layout.faults(folder)})
 
 
 @pytest.mark.parametrize("file", [FILES, "record/metadata"])

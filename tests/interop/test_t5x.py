@@ -242,6 +242,30 @@ def test_layers_that_are_named_but_not_there_are_not_made(broken, layer, message
     open_source(broken)
 
 
+@pytest.mark.parametrize(
+  "step",
+  [np.zeros(2, np.int32), np.float32("inf"), float("nan"), 2.5, -5, True],
+  ids=["two numbers", "infinite", "none", "a fraction", "negative", "True"],
+)
+def test_a_step_that_counts_no_updates_is_refused(broken, step):
+  tree = _tree(broken)
+  tree["optimizer"]["state"]["step"] = _packed(step) if isinstance(step, np.generic | np.ndarray) else step
+  (broken / "checkpoint").write_bytes(msgpack.packb(tree))
+  with pytest.raises(FlanJaxError, match=r"state\.step is .*, which counts no updates"):
+    open_source(broken)
+
+
+def test_a_step_of_the_orbax_layout_that_is_none_is_refused(golden, tmp_path):
+  """Which is looked up to know whether other arrays may be zeros."""
+  arrays = open_arrays(golden / "t5x/t5_1_1_tiny/orbax/checkpoint_400")
+  writer = WRITERS[ORBAX](tmp_path / "c")
+  for name in arrays:
+    writer.write(name, np.zeros(2, np.int32) if name == "state.step" else arrays.read(name))
+  writer.finish()
+  with pytest.raises(FlanJaxError, match=r"state\.step is a int32 of shape \[2\], which counts no updates"):
+    open_source(tmp_path / "c")
+
+
 def test_truncated_and_missing_files_of_the_orbax_layout_are_named(golden, tmp_path):
   """Nodes of its database have sums, its arrays none: a flipped bit in them is another value, for Orbax as for us."""
   whole = golden / "t5x/t5_1_0_tied_tiny/orbax/checkpoint_400"
@@ -374,3 +398,9 @@ def _under_their_names(arrays, source):
   tensors = T5XTensors(Arrays("next_params", LEGACY, tensorstore.KvStore.open("memory://").result(), inline))
   assert tensors.config == source.config
   return {name: tensors.read(name) for name in tensors.shapes()}
+
+
+def _packed(array) -> msgpack.ExtType:
+  """As flax writes an array into a tree."""
+  array = np.asarray(array)
+  return msgpack.ExtType(1, msgpack.packb((array.shape, array.dtype.name, array.tobytes())))

@@ -25,6 +25,7 @@ from flan_jax.training import description
 from flan_jax.training.counts import Counts, batch_counts
 from flan_jax.training.feed import open_feed
 from flan_jax.training.flops import training_flops
+from flan_jax.training.guard import GuardState
 from flan_jax.training.metrics import Meter
 from flan_jax.training.step import ScoreSums, StepMetrics
 from flan_jax.training.writers import Writers
@@ -45,7 +46,9 @@ def run(tmp_path_factory) -> PlannedRun:
     meter = Meter(writers.write, lambda *_, **__: None, lambda update: 1e-3, 2, STEPS, flops=flops)
     for step, counts in zip(range(1, STEPS + 1), batches_of(feed), strict=False):
       meter.finished(step, metrics(counts))
-  record = {"step": STEPS, **description.record(training, vocabulary, {TASK}, feed.identity)}
+  guard = dict.fromkeys(GuardState._fields, 0)
+  reached = {"step": STEPS, "position": feed.beginning.to_json(), "jumps": [], "guard": guard}
+  record = {**reached, **description.record(training, vocabulary, {TASK}, feed.identity)}
   layout.write_step(run / layout.CHECKPOINTS / str(STEPS), {layout.PARAMS: Model(MODEL).init(0)}, record)
   (run / "versions.json").write_text('{"devices": "16 gpu (NVIDIA H100 80GB HBM3), 2 processes"}')
   return PlannedRun("seed-0", {"seed": 0}, training)
