@@ -143,8 +143,8 @@ class Checkpoints:
     self._finish()
     if step in self._manager.all_steps():
       return
-    if metrics:
-      self._metrics[str(step)] = self._checked(metrics)
+    # Also where there are none: those of a state that the run went back from are of another.
+    self._metrics[str(step)] = self._checked(metrics) if metrics else {}
     record = {
       **self._record,
       "step": step,
@@ -157,10 +157,15 @@ class Checkpoints:
     self._saved = step
     self._manager.save(step, args=layout.to_save(items, record))
 
-  def restore_newest(self, wanted: TrainState) -> tuple[int, TrainState, dict[str, Any]] | None:
+  def restore_newest(
+    self, wanted: TrainState, whole: int | None = None
+  ) -> tuple[int, TrainState, dict[str, Any]] | None:
     """(step, state, position) of the newest whole checkpoint; None where there is none at all.
 
     Newer ones that are damaged are moved aside, each with a line that says why.
+
+    Args:
+      whole: a step whose files were compared before.
 
     Raises:
       FlanJaxError: there are some, and none is whole.
@@ -169,7 +174,7 @@ class Checkpoints:
     self._finish()
     faults: recovery.Faults = {}
     while True:
-      step, newer = recovery.newest_whole(self._folder.parent, faults)
+      step, newer = recovery.newest_whole(self._folder.parent, faults, whole)
       if step is None:
         return None
       faults.update(newer)

@@ -21,8 +21,11 @@ from flan_jax.training.trainer import Trainer
 _FREE = {"dropout_rate", "dtype", "remat_policy", "float32_attention_logits", "scan_layers"}
 
 
-def set_damaged_aside(model_dir: pathlib.Path) -> None:
+def set_damaged_aside(model_dir: pathlib.Path) -> int | None:
   """Makes the newest whole checkpoint the newest of all, for whoever asks below what the run goes on from.
+
+  Returns:
+    its step; None where nothing was saved.
 
   Raises:
     FlanJaxError: there are some, and none is whole.
@@ -30,6 +33,7 @@ def set_damaged_aside(model_dir: pathlib.Path) -> None:
   step, faults = recovery.newest_whole(model_dir, {})
   if faults:
     recovery.set_aside(model_dir, faults, step)
+  return step
 
 
 def check_model(model_dir: pathlib.Path, model: T5Config, vocabulary_sha256: str) -> None:
@@ -101,14 +105,16 @@ def start(
   feed: Feed,
   initial: Source | None,
   initial_optimizer: bool,
+  newest: int | None,
 ) -> tuple[int, TrainState, Any]:
   """(step, state, position of the next batch). A new run saves its step 0, the 'before' of every evaluation.
 
   Args:
     initial: whose parameters a new run begins with.
     initial_optimizer: whether it begins with the state of its Adafactor too.
+    newest: what `set_damaged_aside` found, whose files are not read for their sums again.
   """
-  if restored := checkpoints.restore_newest(trainer.abstract()):
+  if restored := checkpoints.restore_newest(trainer.abstract(), newest):
     step, state, position = restored
     return step, state, feed.position(position)
   state = trainer.start() if initial is None else _begin(trainer, initial, initial_optimizer)

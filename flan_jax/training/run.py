@@ -71,7 +71,7 @@ class Run:
     mesh = training.partitioning.mesh()
     partitioning.check_batch_size(training.batch_size, mesh, training.accumulation)
     self.rows = partitioning.process_rows(mesh, training.batch_size)
-    resuming.set_damaged_aside(self.model_dir)
+    self.newest = resuming.set_damaged_aside(self.model_dir)
     resuming.check_model(self.model_dir, training.model, self.vocabulary.sha256)
     self.initial = resuming.initial_checkpoint(
       training.initial_checkpoint_path, training.model, self.vocabulary.sha256, self.model_dir
@@ -96,7 +96,7 @@ class Run:
       Checkpoints(self.model_dir, record, training.saving) as checkpoints,
     ):
       step, state, position = resuming.start(
-        self.trainer, checkpoints, self.feed, self.initial, training.initial_optimizer
+        self.trainer, checkpoints, self.feed, self.initial, training.initial_optimizer, self.newest
       )
       stop.only_note()
       with self.feed.batches(position, self.rows) as batches:

@@ -16,6 +16,7 @@ import pytest
 from flan_jax.errors import FlanJaxError
 from flan_jax.interop import checkpoints as layout
 from flan_jax.interop.damage import write_file_sums
+from flan_jax.training import recovery, resuming
 from flan_jax.training.checkpoints import Checkpoints, Saving
 from tests.interop.saved import RECORD, check_same, files_of, flip, save, state, trainer
 from tests.training.launching import KILLED, ROOT, randomly
@@ -95,6 +96,27 @@ def test_damage_in_several_goes_back_several_steps(saved, devices, capfd):
   flip(files_of(saved / "checkpoints" / "10" / "params")[0], 3)
   _check_goes_on_from(saved, 5, devices)
   assert (saved / "checkpoints" / "damaged-10.2").exists()
+
+
+def test_a_name_that_is_taken_is_not_taken_again(tmp_path, capfd):
+  """Where somebody has removed the first of two damaged ones."""
+  for name in ("10", "damaged-10.2/kept"):
+    (tmp_path / "checkpoints" / name).mkdir(parents=True)
+  for expected in ("damaged-10", "damaged-10.3"):
+    recovery.set_aside(tmp_path, {10: ["gone"]}, 5)
+    assert f"moved to {tmp_path}/checkpoints/{expected};" in capfd.readouterr().err
+    (tmp_path / "checkpoints" / "10").mkdir()
+  assert (tmp_path / "checkpoints" / "damaged-10.2" / "kept").exists()
+
+
+def test_files_that_were_compared_before_are_not_read_again(saved, devices, monkeypatch):
+  compared = []
+  faults = layout.faults
+  monkeypatch.setattr(layout, "faults", lambda folder, *items: compared.append(folder.name) or faults(folder, *items))
+  whole = resuming.set_damaged_aside(saved)
+  with Checkpoints(saved, RECORD, Saving()) as checkpoints:
+    assert checkpoints.restore_newest(trainer(devices).abstract(), whole)[0] == 10
+  assert compared == ["10"]
 
 
 def test_arrays_that_are_not_what_was_saved_cost_one_step(saved, devices, capfd):

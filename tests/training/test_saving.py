@@ -32,6 +32,18 @@ def test_the_best_stay_and_are_known_after_a_restart(tmp_path):
       assert checkpoints.best() == best
 
 
+def test_what_a_state_that_is_gone_measured_ranks_no_other(tmp_path):
+  """The run went back from it, and came to the same step again, without an evaluation."""
+  saving = Saving(keep_best=1)
+  with Checkpoints(tmp_path, RECORD, saving) as checkpoints:
+    checkpoints.save(0, state(0), {}, {"held_out/accuracy": 0.1})
+    checkpoints.save(3, state(3), {}, {"held_out/accuracy": 0.9})
+    checkpoints._finish()
+    checkpoints._manager.delete(3)  # as `go_back` does
+    checkpoints.save(3, state(4), {})
+    assert checkpoints.best() == (0, 0.1)
+
+
 def test_what_is_not_measured_cannot_choose_the_best(tmp_path):
   saving = Saving(keep_best=1, best_by="held_out/bleu")
   with Checkpoints(tmp_path, RECORD, saving) as checkpoints:
