@@ -210,7 +210,7 @@ def _step(arrays: Arrays) -> int:
     return 0
   shape, dtype = arrays.shape(STEP), arrays.dtype(STEP)
   # Looked at before it is read: of an array that is not as small, `read` asks this very one whether zeros may be right.
-  fault = f"is a {dtype} of shape {list(shape)}" if shape not in ((), (1,)) or dtype.kind not in "iu" else ""
+  fault = f"is {dtype} of shape {list(shape)}" if shape not in ((), (1,)) or dtype.kind not in "iu" else ""
   step = 0 if fault else arrays.read(STEP).item()
   if fault or step < 0:
     raise FlanJaxError(

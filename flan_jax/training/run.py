@@ -6,7 +6,6 @@ import functools
 import pathlib
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -56,16 +55,18 @@ class Outcome:
 class Run:
   """What settings become, made in an order in which mistakes show while they are cheap."""
 
-  def __init__(self, training: "Training"):
+  def __init__(self, training: "Training", model_dir: pathlib.Path):
     """Opens everything and prepares what is missing; nothing is compiled.
+
+    Args:
+      model_dir: the run's own folder, see `occupation`.
 
     Raises:
       FlanJaxError: what the user can mend.
     """
     self.training = training
     processes.check_same(description.settings(training))
-    self.model_dir = _writable(training.model_dir)
-    processes.check_shared(self.model_dir)
+    self.model_dir = model_dir
     self.vocabulary = load_vocabulary(training.vocabulary, training.data_dir)
     _check_vocabulary(training.model, self.vocabulary)
     mesh = training.partitioning.mesh()
@@ -236,16 +237,6 @@ class Run:
 
 def _say_nothing(*_, **__) -> None:
   """What the other processes do in the place of writing metrics and showing progress."""
-
-
-def _writable(path: str) -> pathlib.Path:
-  model_dir = pathlib.Path(path).expanduser()
-  try:
-    model_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=model_dir):
-      return model_dir
-  except OSError as error:
-    raise FlanJaxError(f"MODEL_DIR {model_dir} cannot be written: {error.strerror} (--model_dir)") from error
 
 
 def _check_vocabulary(model: T5Config, vocabulary: Vocabulary) -> None:

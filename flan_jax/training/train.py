@@ -21,6 +21,7 @@ from flan_jax.training.checkpoints import Saving
 from flan_jax.training.guard import Guard
 from flan_jax.training.held_out import HeldOut
 from flan_jax.training.losses import Loss
+from flan_jax.training.occupation import occupied
 from flan_jax.training.optimizers import Adafactor, Optimizer
 from flan_jax.training.partitioning import Partitioning
 from flan_jax.training.run import Outcome, Run
@@ -148,7 +149,8 @@ class Training:
       return automatic.resolved(self).run()
     with StopRequest() as stop:
       try:
-        return Run(self).go(stop)
+        with occupied(self.model_dir) as model_dir:
+          return Run(self, model_dir).go(stop)
       except Stopped as stopped:
         if processes.is_first():
           said = f"{stopped}: nothing in {self.model_dir} is lost, the same command goes on from there"

@@ -262,7 +262,7 @@ def test_a_step_of_the_orbax_layout_that_is_none_is_refused(golden, tmp_path):
   for name in arrays:
     writer.write(name, np.zeros(2, np.int32) if name == "state.step" else arrays.read(name))
   writer.finish()
-  with pytest.raises(FlanJaxError, match=r"state\.step is a int32 of shape \[2\], which counts no updates"):
+  with pytest.raises(FlanJaxError, match=r"state\.step is int32 of shape \[2\], which counts no updates"):
     open_source(tmp_path / "c")
 
 

@@ -18,11 +18,12 @@ import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from flan_jax import locks
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError
 from flan_jax.interop.steps import saved_steps
 from flan_jax.sweeps.plan import LOCK, LOG, RUN_RECORD, STATE
-from flan_jax.sweeps.running import child_processes, locks
+from flan_jax.sweeps.running import child_processes
 
 TRAIN = "train"  # the stage; others are 'evaluate NAME'
 HEARTBEAT_SECONDS = 10.0

@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flan_jax import progress
+from flan_jax import locks, progress
 from flan_jax.sweeps.plan import LOCK, LOG, STATE, Plan, PlannedRun
 from flan_jax.sweeps.results.headline import headline
-from flan_jax.sweeps.running import execution, locks
+from flan_jax.sweeps.running import execution
 
 # waiting: nobody has begun it.
 # running: a process is at it.

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from flan_jax import locks
 from flan_jax.errors import FlanJaxError
 from flan_jax.sweeps.plan import LOCK, LOG, RUN_RECORD, STATE
-from flan_jax.sweeps.running import execution, locks, states
+from flan_jax.sweeps.running import execution, states
 from tests.sweeps.small_programs import (
   EVALUATES,
   FAILS,

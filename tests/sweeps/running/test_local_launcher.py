@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from flan_jax import machine
+from flan_jax import locks, machine
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.sweeps import folder as folders
 from flan_jax.sweeps.plan import LOCK, LOG, RUN_RECORD, STATE
-from flan_jax.sweeps.running import execution, locks, states
+from flan_jax.sweeps.running import execution, states
 from flan_jax.sweeps.running.launchers import local
 from flan_jax.sweeps.running.launchers.settings import Settings
 from tests.sweeps.small_programs import EVALUATES, FAILS, TRAINS, WAITS, is_alive, plan_of, until

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from flan_jax import machine
+from flan_jax import locks, machine
 from flan_jax.errors import FlanJaxError, UsageError, first_of
 from flan_jax.sweeps.plan import LOCK, Plan, PlannedRun
-from flan_jax.sweeps.running import child_processes, execution, locks, states
+from flan_jax.sweeps.running import child_processes, execution, states
 from flan_jax.sweeps.running.launchers.settings import Settings
 
 NAME = "local"  # in state.json

@@ -15,10 +15,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from flan_jax import locks
 from flan_jax.atomic import write_atomically
 from flan_jax.errors import FlanJaxError, UsageError, first_of
 from flan_jax.sweeps.plan import LOCK, Plan, PlannedRun
-from flan_jax.sweeps.running import execution, locks, states
+from flan_jax.sweeps.running import execution, states
 from flan_jax.sweeps.running.launchers import slurm_queue
 from flan_jax.sweeps.running.launchers.settings import Settings
 from flan_jax.sweeps.running.launchers.slurm_job import NAME, RunJob
