@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import resource
 import shutil
 import tempfile
 import threading
@@ -82,6 +83,7 @@ def _make(
 ) -> None:
   import apache_beam
 
+  _allow_open_files(len(jobs))
   with contextlib.ExitStack() as folders:
     tasks = [_task(job, folders.enter_context(store_writing.building(job.final))) for job in jobs]
     with _telling(jobs, tasks, advance), _naming_runner(runner), apache_beam.Pipeline(options=options) as pipeline:
@@ -89,6 +91,14 @@ def _make(
   absent = [job.spec.name for job in jobs if not job.final.exists()]
   if absent:
     raise errors.FlanJaxError(f"{runner} ended without the stores of {len(absent)} tasks: {', '.join(absent[:5])} ...")
+
+
+def _allow_open_files(more: int) -> None:
+  """Each temporary folder holds one open, and 1,024 is a usual limit; flan2022 has more tasks."""
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  if soft != resource.RLIM_INFINITY:
+    allowed = soft + more if hard == resource.RLIM_INFINITY else min(soft + more, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _task(job: shards.Job, folder: pathlib.Path) -> _Task:

@@ -112,6 +112,7 @@ def make(
       if len(task.results) == len(task.job.shards):
         del under_way[ticket.folder]
         finish(task.job, task.folder, [task.results[number] for number in range(len(task.results))])
+        task.building.close()  # now and not in the end: it holds a file open
 
 
 @dataclasses.dataclass
@@ -120,14 +121,16 @@ class _UnderWay:
 
   job: Job
   folder: pathlib.Path
+  building: contextlib.ExitStack
   results: dict[int, Any] = dataclasses.field(default_factory=dict)
 
 
 def _tickets(
   jobs: Sequence[Job], under_way: dict[pathlib.Path, _UnderWay], folders: contextlib.ExitStack
 ) -> Iterator[Ticket]:
-  """The shards of every task; a task's temporary folder is made when its turn comes and gone in the end."""
+  """The shards of every task; its temporary folder is made when its turn comes, and gone in the end at the latest."""
   for job in jobs:
-    folder = folders.enter_context(store_writing.building(job.final))
-    under_way[folder] = _UnderWay(job, folder)
+    building = folders.enter_context(contextlib.ExitStack())
+    folder = building.enter_context(store_writing.building(job.final))
+    under_way[folder] = _UnderWay(job, folder, building)
     yield from job.tickets(folder)

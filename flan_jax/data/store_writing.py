@@ -1,7 +1,8 @@
 """Putting a task's store on disk: whole or not at all, whoever else is at it and whenever the process is killed.
 
-Everything is written into a folder of its own beside the final one, flushed to disk, and renamed at the end. Two
-preparers of one store write the same records; the second to finish drops its copy.
+Everything is written into a temporary folder beside the final one, flushed to disk, and renamed at the end. Two
+preparers of one store write the same records; the second to finish drops its copy. A preparer holds a lock on its
+temporary folder, so that others see what killed ones left behind.
 """
 
 import array
@@ -22,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from flan_jax import errors
+from flan_jax import errors, locks
 from flan_jax.data import origins, records, store
 from flan_jax.data.origins import Origins, OriginWriter
 from flan_jax.data.store import Origin
 
+_LOCK = "lock"  # of a temporary folder, in which it lies beside what is made
 _VERSIONED = ("flan_jax", "numpy", "sentencepiece")
 
 
@@ -78,33 +80,31 @@ def token_dtype(vocabulary_size: int) -> str:
 
 @contextlib.contextmanager
 def building(final: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A temporary folder beside `final`, gone at the end of the context unless `commit` has renamed it.
+  """A temporary folder, gone at the end of the context unless `commit` has renamed it; until then a file is open.
 
-  Folders that killed preparers of this machine left behind are removed on the way.
+  Folders that killed preparers of this machine left beside `final` are removed on the way.
 
   Raises:
     FlanJaxError: the disk is full, or the folder cannot be written.
   """
-  temporary = new_temporary(final)
-  try:
-    yield temporary
-  finally:
-    shutil.rmtree(temporary, ignore_errors=True)
-
-
-def new_temporary(final: pathlib.Path) -> pathlib.Path:
-  """A new folder beside `final` that no reader looks at; its name says whose it is."""
   with naming_disk_errors(final.parent):
     final.parent.mkdir(parents=True, exist_ok=True)
     _sweep(final.parent)
-    return pathlib.Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{_owner()}.{os.getpid()}."))
+    around = pathlib.Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{_owner()}.{os.getpid()}."))
+  try:
+    with _locked(around):
+      with naming_disk_errors(final.parent):
+        (around / "made").mkdir()
+      yield around / "made"
+  finally:
+    shutil.rmtree(around, ignore_errors=True)
 
 
 def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard], facts: Mapping[str, Any]) -> None:
   """Writes index and manifest beside the records and renames the folder to `final`; harmless if `final` stands already.
 
   Args:
-    temporary: holds the record files; made by `building` or `new_temporary`.
+    temporary: holds the record files; made by `building`.
     final: the store's folder.
     shards: in the order of the examples, which is that of the variants first.
     facts: of the manifest: `task`, `features`, `token_dtype`, `variants` (how many there are; 1 if not said), and what
@@ -126,7 +126,6 @@ def commit(temporary: pathlib.Path, final: pathlib.Path, shards: Sequence[Shard]
 
 def settle(temporary: pathlib.Path, final: pathlib.Path) -> None:
   """Renames a folder whose files are flushed to `final`, or drops it where another process was faster."""
-  os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp's folders are open to their owner only
   flush(temporary)
   try:
     os.rename(temporary, final)
@@ -188,29 +187,30 @@ def _file_entry(path: pathlib.Path) -> dict[str, Any]:
   return {"file": path.name, "bytes": path.stat().st_size, "xxh3": store.checksum(path)}
 
 
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+  """Holds the lock of a temporary folder; without one, where the file system has none, it is never swept.
+
+  The lock gets its name when it is held, so that nobody ever sees it free while its folder is in use.
+  """
+  with contextlib.ExitStack() as held:
+    with contextlib.suppress(OSError):
+      held.enter_context(locks.alone(folder / "unnamed"))
+      os.rename(folder / "unnamed", folder / _LOCK)
+    yield
+
+
 def _sweep(folder: pathlib.Path) -> None:
-  """Removes the temporary folders of processes of this machine that are no more."""
+  """Removes the temporary folders of killed preparers, whose locks the system took back.
+
+  Those of this machine only, since some file systems keep each machine's locks to itself. Process numbers tell nothing:
+  containers with the name of one machine count each their own.
+  """
   for path in folder.glob(f".{_owner()}.*"):
-    pid = path.name.split(".")[2]
-    if pid.isdigit() and not _alive(int(pid)):
-      shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another sweeper was faster, or there are no locks
+      if (path / _LOCK).exists() and not locks.is_held(path / _LOCK):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _owner() -> str:
   return f"making-{socket.gethostname().replace('.', '-')}"
-
-
-def _alive(pid: int) -> bool:
-  try:
-    os.kill(pid, 0)
-  except ProcessLookupError:
-    return False
-  except PermissionError:
-    return True
-  return True
-
-
-def _umask() -> int:
-  current = os.umask(0)
-  os.umask(current)
-  return current

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import sys
 from collections.abc import Iterable
 
@@ -51,9 +50,5 @@ def _identity(folder: pathlib.Path) -> tuple[int, int, int] | None:
 
 def _remove(folder: pathlib.Path) -> None:
   """In one step for whoever looks, into a folder that is swept if this process is killed."""
-  temporary = store_writing.new_temporary(folder)
-  try:
-    with contextlib.suppress(FileNotFoundError):  # another one that verifies was faster
-      os.rename(folder, temporary / "damaged")
-  finally:
-    shutil.rmtree(temporary, ignore_errors=True)
+  with store_writing.building(folder) as temporary, contextlib.suppress(FileNotFoundError):
+    os.rename(folder, temporary / "damaged")  # not found: another one that verifies was faster

@@ -194,6 +194,18 @@ def test_progress_counts_every_source_example(prepared):
   assert {note.partition(",")[0] for _, note in advances} == {"toy.capitals", "toy.parity", "toy.echo_a", "toy.echo_b"}
 
 
+def test_a_finished_task_keeps_no_temporary_folder(prepared, tmp_path):
+  """Each has a file open, and a process may have some thousand."""
+  under_way = []
+
+  @contextlib.contextmanager
+  def progress(*_):
+    yield lambda *_: under_way.append([path.parent.name for path in (tmp_path / "store").glob("*/.*")])
+
+  prepared(progress=progress)
+  assert under_way == [["toy.capitals"], ["toy.parity"], ["toy.echo_a"], ["toy.echo_b"]]
+
+
 def test_a_damaged_store_is_named(prepared):
   folder = prepared("toy.parity")[0].folder
   (folder / "index.npy").write_bytes(b"")

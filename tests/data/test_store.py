@@ -161,6 +161,41 @@ def test_a_living_writers_folder_is_left_alone(tmp_path):
     assert temporary.exists()
 
 
+def test_process_numbers_do_not_tell_whose_folder_it_is(tmp_path):
+  """Another container with this machine's name has numbers of its own: ours may be its, or one that is gone here."""
+  final = tmp_path / "a.b" / "key"
+  gone = subprocess.Popen([sys.executable, "-c", ""])
+  gone.wait()
+  with store_writing.building(final) as temporary:
+    living = temporary.parent.rename(_of_process(temporary.parent, gone.pid))
+    make_store(tmp_path, "a.b", numbered(0, 5))
+    assert (living / temporary.name).is_dir()
+  living.rename(_of_process(living, os.getpid()))
+  make_store(tmp_path, "a.b", numbered(0, 5))
+  assert [path.name for path in final.parent.iterdir()] == ["key"]
+
+
+def _of_process(folder, pid):
+  machine = folder.name.split(".")[1]
+  return folder.with_name(f".{machine}.{pid}.another")
+
+
+def test_without_locks_nothing_is_swept(tmp_path, monkeypatch):
+  def flock(*_):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+  final = tmp_path / "a.b" / "key"
+  monkeypatch.setattr(store_writing.locks.fcntl, "flock", flock)
+  with store_writing.building(final) as temporary:
+    made = make_store(tmp_path, "a.b", numbered(0, 5))
+    assert temporary.is_dir()
+    monkeypatch.undo()
+    make_store(tmp_path, "a.b", numbered(0, 5))
+    assert temporary.is_dir()
+  assert store.damages(made) == []
+  assert [path.name for path in final.parent.iterdir()] == ["key"]
+
+
 def test_the_slower_of_two_preparers_keeps_the_faster_ones_store(tmp_path):
   final = tmp_path / "a.b" / "key"
   with store_writing.building(final) as slow:
