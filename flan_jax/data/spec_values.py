@@ -7,7 +7,7 @@ from typing import Any
 
 from flan_jax import errors
 from flan_jax.data import readers
-from flan_jax.data.value_shapes import FLAG, MAPPING, NAME, PERCENT, SCALAR, SCALARS, TEXT, TEXTS, WHOLE, Shape
+from flan_jax.data.value_shapes import COUNT, FLAG, MAPPING, NAME, PERCENT, SCALAR, SCALARS, TEXT, TEXTS, WHOLE, Shape
 
 
 def check(where: str, entry: Mapping[str, Any], shapes: Mapping[str, Shape], may_be_null: Collection[str] = ()) -> None:
@@ -55,7 +55,7 @@ _SHAPES: dict[str, Shape] = {
   **dict.fromkeys(("reader", "fields", "constants"), MAPPING),
   **dict.fromkeys(("metrics", "tags"), TEXTS),
   **dict.fromkeys(("evaluation_only", "inverted"), FLAG),
-  **{"dataset": SCALAR, "choices": SCALARS, "cap": WHOLE, "examples": WHOLE, "held_out_percent": PERCENT},
+  **{"dataset": SCALAR, "choices": SCALARS, "cap": COUNT, "examples": WHOLE, "held_out_percent": PERCENT},
 }
 
 _MAY_BE_NULL = ("choices", "examples")
