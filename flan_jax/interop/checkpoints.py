@@ -64,7 +64,7 @@ def no_checkpoint(where: str, others: str = "") -> UsageError:
   siblings = saved_steps(path.parent.parent) if path.parent.name == CHECKPOINTS else []
   there = f" Steps there: {', '.join(map(str, siblings))}." if siblings else ""
   what = "holds no checkpoint" if "://" in where or path.exists() else "is not there"
-  wanted = f"a MODEL_DIR or MODEL_DIR/checkpoints/STEP of flan_jax (with {RECORD}/){others}; or 'demo', which ships"
+  wanted = f"a MODEL_DIR or MODEL_DIR/checkpoints/STEP of flan_jax (with {RECORD}/){others}"
   return UsageError(f"{where} {what}.{there} Wanted: {wanted}")
 
 

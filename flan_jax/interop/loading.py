@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 FLAN_JAX, T5X, HUGGING_FACE = "flan_jax", "t5x", "hf"  # kinds of checkpoints
 _OTHERS = (  # what is looked for besides our own
-  ", a T5X checkpoint_STEP (with a file checkpoint, or state/manifest.ocdbt), or a Hugging Face folder (with "
-  "config.json)"
+  ", a T5X checkpoint_STEP (with a file checkpoint, or state/manifest.ocdbt), a Hugging Face folder (with "
+  "config.json), or demo, the base that ships"
 )
 _MOMENT = re.compile(r"(?P<place>\d+)\.(?P<kind>v|v_row|v_col)\.(?P<name>.+)")
 _COUNT = re.compile(r"(?P<place>\d+)\.count")
