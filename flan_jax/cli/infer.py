@@ -126,7 +126,8 @@ def read_prompts(text: str, name: str) -> list[str]:
   Raises:
     FlanJaxError: there is none, or a line that begins like JSON has no 'prompt' (file and line are named).
   """
-  lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+  # Not splitlines, which takes U+2028 and others for line ends, too.
+  lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
   if not lines:
     raise FlanJaxError(f"{name}: no prompt in it")
   return [_prompt(line, f"{name}:{number}") for number, line in lines]

@@ -12,6 +12,11 @@ def test_a_line_is_a_prompt_or_a_json_object():
   assert read_prompts(text, "f") == ["What is 1 + 1?", "two\nlines", "first\nsecond", "{x} as it is"]
 
 
+def test_only_a_line_feed_ends_a_prompt():
+  text = "one\u2028still one\x0b\x85.\ntwo\n"
+  assert read_prompts(text, "f") == ["one\u2028still one\x0b\x85.", "two"]
+
+
 @pytest.mark.parametrize(
   ("text", "message"),
   [
