@@ -3,10 +3,12 @@
 A step's folder, written by Orbax under another name and renamed when all is there, holds
   params/     the parameters by T5X's names,
   optimizer/  the optimizer's arrays by name (training/state.py),
-  record/     JSON (see record_fields.py): step, model, vocabulary, mixture, tasks, position, metrics,
-              arrays {item: {name: [dtype, shape]}}, fingerprints {item: {name: digits}},
-              small_arrays {item: names in their order},
-  files.json  size and xxh3 of every file in it.
+  record/     JSON (see record_fields.py): step, model, vocabulary, mixture, tasks, position, metrics, since_line (sums
+              of the steps since the last line of metrics), arrays {item: {name: [dtype, shape]}},
+              fingerprints {item: {name: digits}}, small_arrays {item: names in their order},
+  files.json  size and xxh3 of every file in it,
+and perhaps
+  made_up.json  the metrics, where the step was saved without: written by a later start, so not in files.json.
 Orbax restores flipped bytes without a word (six of six bit flips in a data file). So the files are compared with
 files.json before they are read (damage.py) and each array's fingerprint afterwards (fingerprints.py), which also sees
 what goes wrong between a disk and a device.
@@ -31,9 +33,11 @@ from flan_jax.interop.small_arrays import BUNDLE, bundled, unbundled
 from flan_jax.interop.steps import CHECKPOINTS, RECORD, saved_steps
 from flan_jax.models.configs import T5Config
 from flan_jax.models.stacking import is_stacked, stacked, unstacked
+from flan_jax.setting_types import fits
 
 VOCABULARY_FILE = "vocabulary.model"  # in MODEL_DIR, so that the folder is all that decoding needs
 PARAMS, OPTIMIZER = "params", "optimizer"
+MADE_UP = "made_up.json"
 _RECORD_FILE = f"{RECORD}/metadata"  # Orbax's name for what JsonSave writes
 
 Arrays = dict[str, jax.Array]
@@ -82,6 +86,21 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
     return record
   except (OSError, ValueError, RecursionError) as error:
     raise damaged(folder, [f"file {_RECORD_FILE} cannot be read ({error})"]) from error
+
+
+def read_metrics(folder: pathlib.Path) -> dict[str, float]:
+  """What an evaluation of a step said, before it was saved or later; nothing where there was none.
+
+  Raises:
+    DamagedError: its record cannot be read.
+  """
+  if metrics := read_record(folder).get("metrics"):
+    return metrics
+  try:
+    made_up = json.loads((folder / MADE_UP).read_text(encoding="utf-8"))
+  except (OSError, ValueError):
+    return {}
+  return made_up if fits(made_up, dict[str, float]) else {}
 
 
 def saved_config(folder: pathlib.Path, record: Mapping[str, Any]) -> T5Config:

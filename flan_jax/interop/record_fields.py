@@ -34,6 +34,22 @@ class _Guard(TypedDict):
   skipped: int
 
 
+class _Scores(TypedDict):
+  loss: float
+  z_loss: float
+  correct: float
+  targets: float
+  submixture_losses: Sequence[float]
+  submixture_targets: Sequence[float]
+
+
+class _SinceLine(TypedDict, total=False):
+  scores: _Scores | None
+  skipped: int
+  tokens: float
+  slots: float
+
+
 class _Data(TypedDict):
   rates: dict[str, float]
   stores: dict[str, str]
@@ -50,11 +66,12 @@ class _Record(TypedDict):
 
 
 class _MayBeThere(TypedDict, total=False):
-  """Fields of any checkpoint too, which one that was converted may lack."""
+  """Fields of any checkpoint too, which one that was converted, or is older than they, may lack."""
 
   vocabulary: _Vocabulary | None
   tasks: Sequence[str]
   metrics: dict[str, float]
+  since_line: _SinceLine
 
 
 class _OfRun(TypedDict):

@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import json
 import math
 import pathlib
 import shutil
 import time
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from flan_jax import processes
+from flan_jax.atomic import write_atomically
 from flan_jax.data.stream import Position
 from flan_jax.errors import FlanJaxError, UsageError
 from flan_jax.interop import checkpoints as layout
@@ -94,9 +97,11 @@ class Checkpoints:
 
   Attributes:
     jumps: where in the data the run has left its course so far; each checkpoint keeps those that led to it.
+    since_line: what was saved with the step that was restored last; see `save`.
   """
 
   jumps: tuple[Jump, ...] = ()
+  since_line: Mapping[str, Any] = types.MappingProxyType({})
 
   def __init__(self, model_dir: pathlib.Path, record: Mapping[str, Any], saving: Saving):
     """Takes away what killed saves left half written.
@@ -131,7 +136,12 @@ class Checkpoints:
       self._manager.close()
 
   def save(
-    self, step: int, state: TrainState, position: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+    self,
+    step: int,
+    state: TrainState,
+    position: Mapping[str, Any],
+    metrics: Mapping[str, float] | None = None,
+    since_line: Mapping[str, Any] | None = None,
   ) -> None:
     """Saves a step that is not saved yet; returns once the arrays are copied, the disk is written behind.
 
@@ -139,6 +149,7 @@ class Checkpoints:
       step: the state's, known to the caller without asking the device.
       position: of the next batch, as JSON.
       metrics: of an evaluation of this state, by which the best are kept.
+      since_line: sums of the steps since the last line of metrics, as JSON.
     """
     self._finish()
     if step in self._manager.all_steps():
@@ -151,6 +162,7 @@ class Checkpoints:
       "position": dict(position),
       "jumps": [jump.to_json() for jump in self.jumps],
       "metrics": dict(metrics or {}),
+      "since_line": dict(since_line or {}),
       "guard": {name: each.item() for name, each in jax.device_get(state.guard._asdict()).items()},
     }
     items = {layout.PARAMS: state.params, layout.OPTIMIZER: optimizer_arrays(state)}
@@ -187,6 +199,7 @@ class Checkpoints:
         recovery.set_aside(self._folder.parent, faults, step)
         self._manager.reload()
       self.jumps = tuple(map(Jump.from_json, record["jumps"]))
+      self.since_line = record.get("since_line", {})
       return step, state, record["position"]
 
   def go_back(
@@ -236,6 +249,16 @@ class Checkpoints:
     guard = _with_values(wanted.guard, record["guard"])
     return TrainState(jnp.asarray(step, jnp.int32), arrays[layout.PARAMS], state.optimizer, guard), record
 
+  def is_measured(self, step: int) -> bool:
+    """Whether metrics of an evaluation of this step are known."""
+    return bool(self._metrics.get(str(step)))
+
+  def make_up(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Keeps metrics of an evaluation that a step was saved without, beside what was saved."""
+    self._metrics[str(step)] = self._checked(metrics)
+    if processes.is_first():
+      write_atomically(self._folder / str(step) / layout.MADE_UP, json.dumps(self._metrics[str(step)]).encode())
+
   def best(self) -> tuple[int, float] | None:
     """(step, value of `Saving.best_by`) of the best checkpoint that is there; None where none was measured."""
     measured = [step for step in self._manager.all_steps() if self._goodness(step) is not None]
@@ -273,7 +296,7 @@ class Checkpoints:
     found = {}
     for step in layout.saved_steps(self._folder.parent):
       with contextlib.suppress(DamagedError):  # it is not the one that the run goes on from
-        found[str(step)] = layout.read_record(self._folder / str(step)).get("metrics", {})
+        found[str(step)] = layout.read_metrics(self._folder / str(step))
     return found
 
   def _write_file_sums(self) -> None:

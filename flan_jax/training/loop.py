@@ -58,11 +58,16 @@ class Heard(NamedTuple):
   skipped_from: int = 0
 
   @classmethod
-  def of(cls, step: int, metrics: StepMetrics, guard: Guard) -> "Heard":
-    """Waits for the devices if the step is not done."""
+  def of(cls, step: int, metrics: StepMetrics, guard: Guard, *, last: bool) -> "Heard":
+    """Waits for the devices if the step is not done.
+
+    Args:
+      last: whether no more steps are to come, so that a run that has gone astray would pass for finished; before, a
+        stop comes first, and who goes on hears it then.
+    """
     stopped_by, save = map(int, metrics.wishes)
     skipped = int(metrics.skipped_in_row)
-    too_many = skipped >= guard.in_a_row and not stopped_by
+    too_many = skipped >= guard.in_a_row and (last or not stopped_by)
     return cls(step, stopped_by, bool(save), step - skipped + 1 if too_many else 0)
 
   @property
@@ -89,6 +94,14 @@ class Watchers(NamedTuple):
   evaluation: Evaluation
   show: Callable[[int, Mapping[str, float], Sequence[Sample]], None]
 
+  def heard(self, in_flight: collections.deque, guard: Guard, *, last: bool) -> Heard:
+    """What the oldest steps in flight say; they are taken out until `IN_FLIGHT` are left, or none behind the last."""
+    heard = Heard()
+    while len(in_flight) > (0 if last else IN_FLIGHT) and not heard.skipped_from:
+      heard = Heard.of(*in_flight[0][:2], guard, last=last)
+      self.finished([in_flight.popleft()])
+    return heard
+
   def finished(self, steps: Iterable[tuple[int, StepMetrics, Mapping[str, np.ndarray]]]) -> None:
     """Takes the results of those that it has not heard of yet, waiting for the devices if they are not done."""
     for step, metrics, batch in steps:
@@ -97,8 +110,9 @@ class Watchers(NamedTuple):
         self.skipped.note(step, metrics, batch)
         self.moved()
 
-  def evaluated(self, step: int, state: TrainState) -> Mapping[str, float]:
+  def evaluated(self, step: int, state: TrainState, in_flight: Iterable = ()) -> Mapping[str, float]:
     """The held-out metrics of a state. Training stands still meanwhile."""
+    self.finished(in_flight)  # what they take is their time, and their lines come first
     with self.meter.paused():
       measured, samples = self.evaluation.measure(state.params)
       self.show(step, measured, samples)
@@ -146,20 +160,18 @@ def run_steps(
     step += 1
     watchers.profiler.dispatched(step, metrics)
     in_flight.append((step, metrics, batch))
-    if len(in_flight) > IN_FLIGHT:
-      heard = Heard.of(*in_flight[0][:2], guard)
-      watchers.finished([in_flight.popleft()])
-    # Who stops it wants to have it saved soon; an evaluation may take minutes.
-    evaluate = watchers.evaluation.due(step, until) and not heard.ends
-    if evaluate:
-      watchers.finished(in_flight)  # what they take is their time, and their lines come first
-    measured = watchers.evaluated(step, state) if evaluate else {}
+    heard = watchers.heard(in_flight, guard, last=step == until)
+    # Who stops it wants to have it saved soon; an evaluation may take minutes, and the next start makes up for it. Not
+    # so the last one: a checkpoint of the last step is a finished run's.
+    ends = heard.skipped_from or (heard.stopped_by and step < until)
+    evaluate = watchers.evaluation.due(step, until) and not ends
+    measured = watchers.evaluated(step, state, in_flight) if evaluate else {}
     due = step % saving.period == 0 or step == until or (measured and saving.keep_best)
     wished = heard.save and heard.step > saved  # else a checkpoint came while the wish was under way
     if (due or heard.stopped_by or wished) and not heard.skipped_from:
       watchers.finished(in_flight)
       with watchers.meter.paused():
-        checkpoints.save(step, state, position.to_json(), measured)
+        checkpoints.save(step, state, position.to_json(), measured, watchers.meter.sums.to_json())
       alarm.set()
       saved = step
   watchers.finished(in_flight)

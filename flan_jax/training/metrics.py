@@ -5,7 +5,8 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,6 +15,43 @@ from flan_jax.progress import Advance
 from flan_jax.training.counts import Counts
 from flan_jax.training.step import ScoreSums, StepMetrics
 from flan_jax.training.writers import Line
+
+
+class LineSums(NamedTuple):
+  """What the steps since the line before add up to, but for what a clock says; a checkpoint holds it, so that the next
+  line of a resumed run is that of an uninterrupted one.
+
+  Attributes:
+    scores: float64, of the accepted steps; None where there is none.
+    skipped: steps that were refused.
+    tokens, slots: of all batches.
+  """
+
+  scores: ScoreSums | None = None
+  skipped: int = 0
+  tokens: float = 0.0
+  slots: float = 0.0
+
+  def plus(self, metrics: StepMetrics) -> "LineSums":
+    """With one more step."""
+    counts = Counts(*map(float, metrics.counts))
+    more = self._replace(tokens=self.tokens + counts.tokens, slots=self.slots + counts.slots)
+    if metrics.skipped:
+      return more._replace(skipped=self.skipped + 1)
+    wide = jax.tree.map(lambda each: each.astype(np.float64), metrics.sums)
+    return more._replace(scores=wide if self.scores is None else jax.tree.map(np.add, self.scores, wide))
+
+  def to_json(self) -> dict[str, Any]:
+    """Exact: JSON's numbers have all digits of a float64."""
+    scores = self.scores and {name: each.tolist() for name, each in self.scores._asdict().items()}
+    return {**self._asdict(), "scores": scores}
+
+  @classmethod
+  def from_json(cls, content: Mapping[str, Any]) -> "LineSums":
+    """What `to_json` gave; of nothing, that of no step."""
+    scores = content.get("scores")
+    arrays = scores and ScoreSums(**{name: np.asarray(each, np.float64) for name, each in scores.items()})
+    return cls(**{**content, "scores": arrays})
 
 
 class Meter:
@@ -41,11 +79,12 @@ class Meter:
                             tells; a GB is 1e9 bytes
     host_memory_gb          resident
 
-  Rates and `packing` are of the steps after a start's first, which compiles; a line of that one alone has neither. A
+  Rates and `input_wait` are of the steps after a start's first, which compiles; a line of that one alone has neither. A
   number that is not finite is left out, as JSON has none; so are those of targets where there were no targets.
 
   Attributes:
     step: the last that it was given; 0 for none.
+    sums: of the steps since the last line.
   """
 
   def __init__(
@@ -59,6 +98,7 @@ class Meter:
     submixtures: Sequence[str] = (),
     flops: Callable[[Counts], float] | None = None,
     peak_flops: float | None = None,
+    sums: LineSums | None = None,
   ):
     """
     Args:
@@ -68,6 +108,7 @@ class Meter:
       submixtures: names, in the order of the steps' sums.
       flops: model FLOPs of an update with such counts.
       peak_flops: FLOP/s of all devices together; None where nobody knows.
+      sums: of the steps since the last line that an earlier start wrote; None for no steps.
     """
     self._write = write
     self._advance = advance
@@ -77,11 +118,10 @@ class Meter:
     self._submixtures = tuple(submixtures)
     self._flops = flops
     self._peak_flops = peak_flops
-    self._sums: ScoreSums | None = None
-    self._skipped = 0
     self._start_clock()
     self._first = True
     self.step = 0
+    self.sums = sums or LineSums()
 
   @contextlib.contextmanager
   def waiting(self) -> Iterator[None]:
@@ -100,11 +140,7 @@ class Meter:
   def finished(self, step: int, metrics: StepMetrics) -> None:
     """Takes a step's results, waiting for the devices if they are not done with it."""
     metrics, self.step = jax.device_get(metrics), step
-    if metrics.skipped:
-      self._skipped += 1
-    else:
-      wide = jax.tree.map(lambda each: each.astype(np.float64), metrics.sums)
-      self._sums = wide if self._sums is None else jax.tree.map(np.add, self._sums, wide)
+    self.sums = self.sums.plus(metrics)
     if self._first:  # what came before is compilation: the clock starts here, and this step is none of its work
       self._first = False
       self._start_clock()
@@ -126,16 +162,17 @@ class Meter:
       "gradient_norm": float(metrics.gradient_norm),
       "update_norm": float(metrics.update_norm),
       "parameter_norm": float(metrics.parameter_norm),
-      "skipped": self._skipped,
+      "skipped": self.sums.skipped,
       **self._rates(),
+      "packing": self.sums.tokens / max(self.sums.slots, 1.0),
       **_memory(),
     }
-    self._sums, self._skipped = None, 0
+    self.sums = LineSums()
     self._start_clock()
     return {name: value for name, value in line.items() if math.isfinite(value)}
 
   def _scores(self) -> Line:
-    sums = self._sums
+    sums = self.sums.scores
     if sums is None or not sums.targets:
       return {}
     of_parts = zip(self._submixtures, sums.submixture_losses, sums.submixture_targets, strict=True)
@@ -159,7 +196,6 @@ class Meter:
       **({"model_flops_per_s": flops} if self._flops else {}),
       **({"model_flops_utilisation": flops / self._peak_flops} if self._flops and self._peak_flops else {}),
       "input_wait": self._waited / seconds,
-      "packing": counts.tokens / max(counts.slots, 1.0),
     }
 
   def _start_clock(self) -> None:

@@ -25,7 +25,7 @@ from flan_jax.training.feed import open_feed
 from flan_jax.training.flops import training_flops
 from flan_jax.training.held_out import Evaluation
 from flan_jax.training.loop import Batches, Reached, Watchers, run_steps
-from flan_jax.training.metrics import Meter
+from flan_jax.training.metrics import LineSums, Meter
 from flan_jax.training.profiling import Profiler
 from flan_jax.training.samples import Samples
 from flan_jax.training.skipped import SkippedBatches
@@ -134,12 +134,13 @@ class Run:
   ) -> Reached:
     """The loop with everything that must be closed after it. What a run says, its first process says."""
     training = self.training
+    owed = self.evaluation.due(step, training.train_steps) and step > 0 and not checkpoints.is_measured(step)
     with contextlib.ExitStack() as stack:
       write = advance = show = _say_nothing
       if processes.is_first():
         about = dataclasses.asdict(training)
-        writers = stack.enter_context(Writers(training.writers, self.model_dir, step, about))
-        write, show = writers.write, Samples(self.model_dir, step, writers).show
+        writers = stack.enter_context(Writers(training.writers, self.model_dir, step, about, owed=owed))
+        write, show = writers.write, Samples(self.model_dir, step, writers, owed=owed).show
         advance = stack.enter_context(progress.shown("training", training.train_steps, "steps", done=step))
         if went_back_from:
           write({"step": step, "went_back_from": went_back_from})
@@ -147,7 +148,10 @@ class Run:
       wanted = training.profile if processes.is_first() and went_back_from is None else None
       steps = profiling.steps_of(wanted, step)
       profiler = stack.enter_context(Profiler(steps, self.model_dir / "profile"))
-      meter = self._meter(write, advance)
+      meter = self._meter(write, advance, LineSums.from_json(checkpoints.since_line))
+      watchers = Watchers(meter, self.skipped, moved, profiler, self.evaluation, show)
+      if owed:  # by a stop that did not wait for it
+        checkpoints.make_up(step, watchers.evaluated(step, state))
       return run_steps(
         self.trainer,
         state,
@@ -159,7 +163,7 @@ class Run:
         saving=training.saving,
         guard=training.guard,
         checkpoints=checkpoints,
-        watchers=Watchers(meter, self.skipped, moved, profiler, self.evaluation, show),
+        watchers=watchers,
         stop=stop,
       )
 
@@ -188,7 +192,7 @@ class Run:
       )
     return evaluation
 
-  def _meter(self, write: Callable[[Line], None], advance: progress.Advance) -> Meter:
+  def _meter(self, write: Callable[[Line], None], advance: progress.Advance, sums: LineSums) -> Meter:
     training = self.training
     known = accelerator(self.trainer.mesh.devices.flat[0].device_kind)
     peak = training.peak_flops or (known and known.peak_flops)
@@ -201,6 +205,7 @@ class Run:
       submixtures=self.feed.submixtures,
       flops=functools.partial(training_flops, training.model),
       peak_flops=peak and peak * self.trainer.mesh.size,
+      sums=sums,
     )
 
   def _say_back(self, reached: Reached, step: int, again: int) -> None:

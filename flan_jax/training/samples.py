@@ -42,11 +42,15 @@ class Sample:
 class Samples:
   """Takes what evaluations find: metrics to the writers, samples to MODEL_DIR/samples.jsonl and, a few, to stderr."""
 
-  def __init__(self, model_dir: pathlib.Path, step: int, writers: Writers):
-    """Samples of steps after `step`, which a killed run left behind its last checkpoint, are taken out."""
+  def __init__(self, model_dir: pathlib.Path, step: int, writers: Writers, *, owed: bool = False):
+    """Samples of steps after `step`, which a killed run left behind its last checkpoint, are taken out.
+
+    Args:
+      owed: whether `step` is yet to be evaluated, so that its samples go, too.
+    """
     self._path = model_dir / FILE
     self._writers = writers
-    cut_after(self._path, step)
+    cut_after(self._path, step, owed=owed)
 
   def show(self, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:
     """What was found after an update; see `held_out.Evaluation.measure`."""

@@ -166,6 +166,37 @@ def test_a_stop_is_saved_and_not_evaluated(world):
   assert it.of("evaluation", "save") == [("save", 5)]
 
 
+@pytest.mark.parametrize("stop_at", [2, 3, 4])
+def test_a_stop_in_the_last_steps_is_evaluated(stop_at, world):
+  """Nobody makes up for what a finished run lacks."""
+  it = world(stop_at=stop_at)
+  reached = it.run(5, evaluations=5, period=100)
+  assert (reached.step, reached.stopped_by) == (5, signal.SIGTERM)
+  assert it.of("evaluation", "save") == [("evaluation", 5), ("save", 5)]
+
+
+def test_a_stop_on_an_evaluation_s_step_does_not_wait_for_it(world):
+  it = world(stop_at=2)
+  assert it.run(20, evaluations=5, period=5).step == 5
+  assert it.of("evaluation", "save") == [("save", 5)]
+
+
+@pytest.mark.parametrize("stop_at", [10**9, 4])
+@pytest.mark.parametrize("skipped_from", [3, 4, 5])
+def test_a_run_that_goes_astray_in_its_last_steps_is_not_finished(world, skipped_from, stop_at):
+  it = world(skipped_from=skipped_from, stop_at=stop_at)
+  reached = it.run(7, evaluations=7, period=7)
+  assert (reached.step, reached.skipped_from) == (7, skipped_from)
+  assert it.of("evaluation", "save") == []
+  assert it.of("line") == [("line", step) for step in range(1, 8)]
+
+
+def test_fewer_skipped_steps_at_its_end_are_no_matter(world):
+  it = world(skipped_from=6)
+  assert it.run(7, evaluations=7, period=7).skipped_from == 0
+  assert it.of("evaluation", "save") == [("evaluation", 7), ("save", 7)]
+
+
 def test_a_run_that_went_astray_is_neither(world):
   it = world(skipped_from=3)
   reached = it.run(20, evaluations=7, period=7)

@@ -1,5 +1,6 @@
 """Lines: what they add up, and what they leave out."""
 
+import json
 import time
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from flan_jax.training.counts import Counts
-from flan_jax.training.metrics import Meter
+from flan_jax.training.metrics import LineSums, Meter
 from flan_jax.training.step import ScoreSums, StepMetrics
 
 ONE = Counts(*(1.0,) * 7)
@@ -106,6 +107,31 @@ def test_what_is_no_number_is_left_out(make, lines, notes):
   assert notes[-1].startswith("no loss")
 
 
+@pytest.mark.parametrize("stop", range(1, 8))
+def test_a_line_that_two_starts_add_up_is_that_of_one(stop, make, lines):
+  """To the last digit, by way of a checkpoint's JSON."""
+  draw = np.random.default_rng(stop)
+  parts = [(draw.random(3) * 1e3, draw.random(3)) for _ in range(8)]
+  counts = [Counts(*draw.integers(1, 99, 7)) for _ in range(8)]
+  steps = [
+    _metrics(*draw.random(2), counts[i], skipped=i in (1, 4, 5), correct=draw.random(), parts=parts[i])
+    for i in range(8)
+  ]
+  for ends in ([8], [stop, 8]):
+    sums, done = LineSums(), 0
+    for end in ends:
+      kept = json.loads(json.dumps(sums.to_json()))
+      meter = make(3, submixtures=("muffin", "cot", "niv2"), sums=LineSums.from_json(kept))
+      for step in range(done + 1, end + 1):
+        meter.finished(step, steps[step - 1])
+      sums, done = meter.sums, end
+  timed = ("_per_s", "_gb", "input_wait")
+  told = [{name: value for name, value in line.items() if not name.endswith(timed)} for line in lines]
+  assert len(told) == 2 * 3
+  assert told[3:] == told[:3]
+  assert {"loss/muffin", "packing", "skipped"} < set(told[0])
+
+
 def test_rates_are_of_useful_tokens_and_utilisation_of_the_given_peak(make, lines):
   meter = make(3, flops=lambda counts: 1000.0 * counts.tokens, peak_flops=1e6)
   for step in (1, 2, 3):
@@ -141,7 +167,7 @@ def test_a_pause_is_no_training_time(make, lines):
 def test_a_line_of_the_first_step_alone_has_no_rates(make, lines, notes):
   """It compiled: nothing is known of how fast steps are."""
   meter = make(1, flops=lambda counts: counts.tokens, peak_flops=1.0)
-  rates = {"steps_per_s", "examples_per_s", "tokens_per_s", "model_flops_per_s", "input_wait", "packing"}
+  rates = {"steps_per_s", "examples_per_s", "tokens_per_s", "model_flops_per_s", "input_wait"}
   for step in (1, 2):
     meter.finished(step, _metrics(1.0, 1.0))
   assert lines[0]["loss"] == 1.0

@@ -96,3 +96,30 @@ def test_samples_of_lost_steps_are_taken_out(tmp_path):
   lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
   assert [line["step"] for line in lines] == [10, 20]
   assert (lines[0]["target"], lines[0]["correct"]) == ("yes\nindeed", False)
+
+
+def test_samples_of_an_evaluation_that_is_made_again_go(tmp_path):
+  for step in (10, 20):
+    Samples(tmp_path, step, Heard()).show(step, METRICS, [sample()])
+  Samples(tmp_path, 20, Heard(), owed=True)
+  assert [json.loads(line)["step"] for line in (tmp_path / FILE).open()] == [10]
+
+
+def test_texts_may_hold_any_character(tmp_path):
+  """What str.splitlines takes for line ends ends no line."""
+  for step, start in ((10, 0), (20, 10)):
+    Samples(tmp_path, start, Heard()).show(step, METRICS, [sample(output="one\u2028two\u2029three\x85四")])
+  before = (tmp_path / FILE).read_bytes()
+  Samples(tmp_path, 20, Heard())
+  assert (tmp_path / FILE).read_bytes() == before
+  Samples(tmp_path, 10, Heard())
+  assert (tmp_path / FILE).read_bytes() == before[: before.index(b"\n") + 1]
+
+
+def test_a_line_cut_in_the_midst_of_a_letter_goes(tmp_path):
+  """As a kill or a full disk leaves it."""
+  Samples(tmp_path, 0, Heard()).show(10, METRICS, [sample(output="四")])
+  whole = (tmp_path / FILE).read_bytes()
+  (tmp_path / FILE).write_bytes(whole + whole[: whole.index("四".encode()) + 1])
+  Samples(tmp_path, 10, Heard())
+  assert (tmp_path / FILE).read_bytes() == whole

@@ -44,6 +44,23 @@ def test_what_a_state_that_is_gone_measured_ranks_no_other(tmp_path):
     assert checkpoints.best() == (0, 0.1)
 
 
+def test_metrics_may_come_after_a_step_was_saved(tmp_path):
+  """And are known after a restart; the files stay whole."""
+  saving = Saving(keep=1, keep_best=1, best_by="held_out/loss")
+  with Checkpoints(tmp_path, RECORD, saving) as checkpoints:
+    for step, metrics in ((1, {"held_out/loss": 3.0}), (2, {})):
+      checkpoints.save(step, state(0), {}, metrics)
+  with Checkpoints(tmp_path, RECORD, saving) as checkpoints:
+    assert (checkpoints.is_measured(1), checkpoints.is_measured(2)) == (True, False)
+    checkpoints.make_up(2, {"held_out/loss": 2.0})
+    assert checkpoints.best() == (2, 2.0)
+  with Checkpoints(tmp_path, RECORD, saving) as checkpoints:
+    assert checkpoints.is_measured(2)
+    checkpoints.save(3, state(0), {}, {"held_out/loss": 4.0})
+  assert layout.saved_steps(tmp_path) == [2, 3]
+  assert layout.faults(tmp_path / "checkpoints" / "2") == []
+
+
 def test_what_is_not_measured_cannot_choose_the_best(tmp_path):
   saving = Saving(keep_best=1, best_by="held_out/bleu")
   with Checkpoints(tmp_path, RECORD, saving) as checkpoints:

@@ -1,7 +1,10 @@
 """Writers: that a resumed run has each step once, and what each place gets."""
 
 import json
+import pathlib
+import struct
 import sys
+import time
 import types
 
 import pytest
@@ -24,6 +27,17 @@ def test_lines_behind_the_checkpoint_are_taken_out(tmp_path, cut):
   assert list((tmp_path / "tensorboard").iterdir())
 
 
+def test_a_line_of_an_evaluation_that_is_made_again_goes(tmp_path):
+  """Its step's others stay."""
+  path = tmp_path / "metrics.jsonl"
+  lines = [{"step": 2, "held_out/loss": 2.0}, {"step": 4, "went_back_from": 6}, {"step": 4, "loss": 1.0}]
+  path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, {"step": 4, "held_out/loss": 1.5}]))
+  for owed, kept in ((False, 4), (True, 3)):
+    with Writers(("jsonl",), tmp_path, 4, {}, owed=owed):
+      assert len(path.read_text().splitlines()) == kept
+  assert list(map(json.loads, path.read_text().splitlines())) == lines
+
+
 def test_a_run_that_goes_back_writes_each_step_once(tmp_path):
   with Writers(("jsonl", "tensorboard"), tmp_path, step=0, about={}) as writers:
     for step in (1, 2, 3):
@@ -42,6 +56,39 @@ def test_tensorboard_gets_numbers_and_texts(tmp_path):
   for told in (b"loss/cot", b"held_out/samples", b"    target: yes\n    output: no"):
     assert told in content
   assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def shown_by_tensorboard(folder: pathlib.Path) -> list[tuple[int, float]]:
+  """(step, loss) of what TensorBoard shows: it reads files in the order of their names, and where one starts a session
+  drops what is of its step and later ones."""
+  from tensorboardX.proto import event_pb2
+
+  shown = []
+  for path in sorted(folder.iterdir()):
+    content = path.read_bytes()
+    while content:
+      (length,) = struct.unpack("<Q", content[:8])  # then 4 bytes of checksum, before and after
+      event = event_pb2.Event.FromString(content[12 : 12 + length])
+      content = content[16 + length :]
+      if event.HasField("session_log"):
+        shown = [(step, loss) for step, loss in shown if step < event.step]
+      shown += [(event.step, value.simple_value) for value in event.summary.value]
+  return shown
+
+
+@pytest.mark.parametrize("later", [0, -3600], ids=["in the same second", "the clock goes back"])
+def test_tensorboard_keeps_what_earlier_starts_wrote(later, tmp_path, monkeypatch):
+  now = 1_700_000_000.5
+  monkeypatch.setattr(time, "time", lambda: now)
+  folder = tmp_path / "tensorboard"
+  for step, loss in ((0, 1.0), (2, 2.0), (3, 3.0)):
+    with Writers(("tensorboard",), tmp_path, step, about={}) as writers:
+      for each in (step + 1, step + 2):
+        writers.write({"step": each, "loss": loss})
+    (folder / "events.out.tfevents.1700000000.left-by-a-kill.unnamed").touch()
+    now += later
+  assert len(list(folder.glob("*.unnamed"))) == 1
+  assert shown_by_tensorboard(folder) == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 3.0), (5, 3.0)]
 
 
 def test_an_unknown_writer_is_refused():
