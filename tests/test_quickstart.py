@@ -1,5 +1,6 @@
 """The quickstart's script, with stand-ins for what it starts."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -56,7 +57,11 @@ def test_stopped_while_it_trains_it_evaluates_nothing(clone, number):
     start_new_session=True,
     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what tests in the background ignore
   )
-  assert started.stdout.readline() == "training\n"
-  os.killpg(started.pid, number)
-  assert started.wait(60) == 128 + number
+  try:
+    assert started.stdout.readline() == "training\n"
+    os.killpg(started.pid, number)
+    assert started.wait(60) == 128 + number
+  finally:
+    with contextlib.suppress(ProcessLookupError):
+      os.killpg(started.pid, signal.SIGKILL)
   assert (clone / "said").read_text().split() == ["train", "saved"]
