@@ -200,7 +200,7 @@ def test_what_is_never_trained_on_stands_in_no_mixture(desk_files, tmp_path, mon
   told = MIXTURES.replace("{zero_shot: 2", "{continuation: 2")
   (tmp_path / "desk" / "mixtures.yaml").write_text(told, encoding="utf-8")
   monkeypatch.setenv("FLAN_JAX_COLLECTIONS", str(tmp_path))
-  with pytest.raises(errors.FlanJaxError, match="part 'desk': prompts in the format continuation are never trained on"):
+  with pytest.raises(errors.FlanJaxError, match="mixture 'desk': prompts in the format continuation are never"):
     mixtures.get_mixture("desk", desk_files)
 
 
