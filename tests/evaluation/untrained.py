@@ -20,12 +20,14 @@ TINY = T5Config(
 
 
 def write_checkpoint(model_dir: pathlib.Path, config=TINY, vocabulary="demo", data_dir=None, seed=0, **record):
-  """A MODEL_DIR with one checkpoint, as a run leaves it; `record` is what it says of itself beside its network."""
+  """A MODEL_DIR with one checkpoint, as a run leaves it; `record` is what it says of itself beside its network, None
+  what it does not say."""
   found = load_vocabulary(vocabulary, data_dir)
   params = Model(config).init(seed)
   said = {"name": vocabulary, "sha256": found.sha256, "extra_ids": EXTRA_IDS}
   content = {"step": 0, "model": dataclasses.asdict(config), "vocabulary": said, "tasks": [], **record}
   content.setdefault("task_feature_lengths", {"inputs": 64, "targets": 16})
+  content = {name: value for name, value in content.items() if value is not None}
   layout.write_step(model_dir / layout.CHECKPOINTS / "0", {layout.PARAMS: params}, content)
   shutil.copyfile(found.path, model_dir / layout.VOCABULARY_FILE)
   return model_dir
