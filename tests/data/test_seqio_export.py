@@ -89,6 +89,7 @@ def test_a_kill_ends_the_workers_and_leaves_whole_tasks(killed, folder):
   assert not list(killed[0].glob("seqio/mine/*.json"))
 
 
+@pytest.mark.slow
 def test_the_next_run_makes_the_tasks_that_are_missing(killed, made):
   assert {path: path.stat().st_mtime_ns for path in killed[1]} == killed[1]
   assert {name: len(store) for name, store in made[1].items()} == {"mine_bare": 3, "mine_drawn": 32, "mine_eos": 3}

@@ -69,7 +69,7 @@ def test_a_zero_inside_a_prompt_is_a_token_like_others():
   assert outputs != [uncached([prompt[0], *prompt[3:]])[0] for prompt in asked]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(size=st.sampled_from([60, 400]), more=st.integers(0, 4), seed=st.integers(0, 3))
 def test_a_sample_is_a_function_of_seed_id_and_index(size, more, seed):
   """Neither of the slots, nor of the other prompts and samples."""

@@ -28,7 +28,7 @@ def test_ahead_is_another_half_in_the_encoder_and_one_bucket_in_the_decoder():
   assert not buckets_of(ahead, False).any()
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 @given(length=st.integers(1, 40), bidirectional=st.booleans())
 def test_the_matrix_is_the_table_at_each_pairs_bucket(length, bidirectional):
   bias, table = _bias(bidirectional)

@@ -33,7 +33,8 @@ def sources(store, tmp_path_factory):
   return [run, *(open_source(folder / name) for name in ("t5x", "scanned"))]
 
 
-@pytest.mark.parametrize("model", [pytest.param(MODEL, marks=pytest.mark.slow), SCANNED], ids=["unrolled", "scanned"])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [MODEL, SCANNED], ids=["unrolled", "scanned"])
 def test_every_kind_gives_the_same_state_where_it_is_wanted(sources, model):
   settings = {"optimizer": Adafactor(), "learning_rate": 1e-3, "schedule": Constant(), "settings": StepSettings()}
   wanted = Trainer(Model(model), Partitioning(2, 2, 2).mesh(), **settings).abstract()
