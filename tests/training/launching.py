@@ -1,5 +1,6 @@
 """Starts the toy run as processes of its own, in one or several, and reads what it left behind."""
 
+import atexit
 import dataclasses
 import json
 import multiprocessing
@@ -117,7 +118,12 @@ def _as_a_program(arguments: list[str], environment: dict[str, str], said: str) 
   for standard in (1, 2):
     os.dup2(file, standard)
   sys.argv[1:] = arguments
-  toy_run.main()
+  try:
+    toy_run.main()
+  finally:
+    # As at the end of a program, which multiprocessing leaves out: JAX's processes wait for each other there, and one
+    # that loses the first would be aborted before it has told why it ends.
+    atexit._run_exitfuncs()
 
 
 def launcher(store_dir: pathlib.Path) -> Launcher:
