@@ -10,7 +10,12 @@ if [ "${1:-}" = "--all" ]; then
 fi
 # The many processes that tests start read our modules compiled instead of compiling them again, a fifth of their time.
 unset PYTHONDONTWRITEBYTECODE
-# Two to four workers, as there are cores; each grows to 2 to 4 GB.
-workers=$(python -c 'from flan_jax import machine; print(min(4, max(2, len(machine.cores()))))')
+# One worker more than cores, since many tests wait for what they start, but at most four and what memory holds: each
+# grows to 2 to 4 GB.
+workers=$(python -c '
+import os
+from flan_jax import machine
+memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+print(max(2, min(4, len(machine.cores()) + 1, int(memory_gb / 5))))')
 # worksteal: a worker takes neighbours, which share fixtures and compiled networks, until others have nothing left.
 exec python -m pytest -n "${PYTEST_WORKERS:-$workers}" --dist worksteal ${select[@]+"${select[@]}"} "$@"
