@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -18,6 +19,12 @@ if [ "$1" = train ] && [ -e slow ]; then
   echo training
   while true; do sleep 0.01; done
 fi
+"""
+# Tests that run in the background ignore Ctrl-C, and so would what they start.
+HEARING = """
+import os, signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp("bash", ["bash", "scripts/quickstart.sh"])
 """
 
 
@@ -50,12 +57,7 @@ def test_stopped_while_it_trains_it_evaluates_nothing(clone, number):
   """A terminal's Ctrl-C goes to all that runs there; else the next start would find results and remove the run."""
   (clone / "slow").touch()
   started = subprocess.Popen(
-    ["bash", "scripts/quickstart.sh"],
-    cwd=clone,
-    stdout=subprocess.PIPE,
-    text=True,
-    start_new_session=True,
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what tests in the background ignore
+    [sys.executable, "-c", HEARING], cwd=clone, stdout=subprocess.PIPE, text=True, start_new_session=True
   )
   try:
     assert started.stdout.readline() == "training\n"
