@@ -53,7 +53,7 @@ def killed(folder, vocabulary, tmp_path_factory):
   )
   asking = subprocess.Popen([sys.executable, "-c", program, str(vocabulary.path), str(store_dir)], cwd=folder)
   try:
-    _wait_for(lambda: len(list(store_dir.rglob("manifest.json"))) == 2 and holding.exists())
+    _wait_for(lambda: len(list(store_dir.rglob("manifest.json"))) == 2 and holding.exists() and holding.read_text())
   finally:
     asking.kill()
     asking.wait()
