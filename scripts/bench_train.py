@@ -42,6 +42,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  import numpy as np
 
 SCRIPTS = pathlib.Path(__file__).parent
 WINDOW = 16_384  # examples that are packed together, as in training
@@ -151,7 +155,7 @@ def write_lengths(args: argparse.Namespace) -> dict[str, str]:
   return {}
 
 
-def rows_of(lengths, capacity: tuple[int, int]) -> dict[str, " np.ndarray"]:
+def rows_of(lengths, capacity: tuple[int, int]) -> dict[str, "np.ndarray"]:
   """The row of each example by way of packing; all see the same examples in the same order."""
   import numpy as np
 
@@ -176,7 +180,7 @@ def next_fit(lengths, capacity: tuple[int, int]):
   return rows
 
 
-def packed_batch(lengths, row, args: argparse.Namespace) -> dict[str, " np.ndarray"]:
+def packed_batch(lengths, row, args: argparse.Namespace) -> dict[str, "np.ndarray"]:
   """A batch of rows drawn from all, of random tokens."""
   import numpy as np
 

@@ -58,18 +58,19 @@ def check_data(model_dir: pathlib.Path, identity: Mapping[str, Any]) -> None:
   before = layout.read_record(layout.step_folder(model_dir))["data"]
   changed = [name for name in identity if before.get(name) != identity[name]]
   if changed:
-    told = "; ".join(_told(name, before.get(name), identity[name]) for name in changed)
+    told = "; ".join(_told(name, before, identity) for name in changed)
     raise UsageError(
       f"{model_dir} cannot be resumed on other data: {told}. Take them back, or start anew: delete this folder, or "
       f"give another MODEL_DIR with INITIAL_CHECKPOINT_PATH='{model_dir}'"
     )
 
 
-def _told(name: str, before: object, now: object) -> str:
+def _told(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
   """What has changed; of stores, which are many, how many tasks' texts or tokens are others."""
-  if name != "stores" or not isinstance(before, dict) or not isinstance(now, dict):
-    return f"{name} was {short(before)}, is {short(now)}"
-  others = [task for task, at in now.items() if before.get(task) not in (None, at)]
+  if name != "stores":
+    return f"{name} was {short(before.get(name))}, is {short(now[name])}"
+  before, now = before["stores"], now["stores"]
+  others = [task for task, at in now.items() if before.get(task, at) != at]
   new, gone = len(now.keys() - before.keys()), len(before.keys() - now.keys())
   named = f" ({first_of(others)})" if others else ""
   return f"of {len(now)} tasks {len(others)} are made otherwise{named}, {new} are new, {gone} gone"

@@ -30,7 +30,7 @@ _CHANGES = (
   (TUNED, CEILING, "With these tasks among those trained on instead of held out", "own_tasks_are_better"),
 )
 # (measure, what it counts, which of the changes are told by it). Of the first, who does not read the instruction has
-# nothing, and who guesses anew each time the square of chance.
+# nothing, and who guesses anew each time the product of both chances.
 _OTHERWISE = (
   (SWAP, "with credit only for what is right under both of two instructions", _CHANGES[:3]),
   (RANK, "with the likeliest of the choices taken for the answer", _CHANGES[:2]),
